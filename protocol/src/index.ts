@@ -1,0 +1,1 @@
+export * from "./gen/parley/bus/v1/session_pb.ts";
