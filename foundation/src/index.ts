@@ -1,0 +1,4 @@
+export * from "./bus.ts";
+export * from "./clock.ts";
+export * from "./logger.ts";
+export * from "./random.ts";
