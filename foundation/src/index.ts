@@ -2,3 +2,4 @@ export * from "./bus.ts";
 export * from "./clock.ts";
 export * from "./logger.ts";
 export * from "./random.ts";
+export * from "./result.ts";
