@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/client/v1/connection.proto.
  */
 export const file_parley_client_v1_connection: GenFile = /*@__PURE__*/
-  fileDesc("CiFwYXJsZXkvY2xpZW50L3YxL2Nvbm5lY3Rpb24ucHJvdG8SEHBhcmxleS5jbGllbnQudjEi4AEKC0NsaWVudEZyYW1lEgsKA2FjaxgBIAEoBBIsCgdjb25uZWN0GAIgASgLMhkucGFybGV5LmNsaWVudC52MS5Db25uZWN0SAASLAoHcmVxdWVzdBgDIAEoCzIZLnBhcmxleS5jbGllbnQudjEuUmVxdWVzdEgAEiYKBHBpbmcYBCABKAsyFi5wYXJsZXkuY2xpZW50LnYxLlBpbmdIABI3Cg1yZWZyZXNoX3Rva2VuGAUgASgLMh4ucGFybGV5LmNsaWVudC52MS5SZWZyZXNoVG9rZW5IAEIHCgVmcmFtZSJwCgdDb25uZWN0Eg0KBXRva2VuGAEgASgJEigKBnJlc3VtZRgCIAEoCzIYLnBhcmxleS5jbGllbnQudjEuUmVzdW1lEiwKBmNsaWVudBgDIAEoCzIcLnBhcmxleS5jbGllbnQudjEuQ2xpZW50SW5mbyIwCgZSZXN1bWUSFAoMcmVzdW1lX3Rva2VuGAEgASgJEhAKCGxhc3Rfc2VxGAIgASgEIjYKCkNsaWVudEluZm8SCwoDc2RrGAEgASgJEg8KB2Jyb3dzZXIYAiABKAkSCgoCb3MYAyABKAkiHQoMUmVmcmVzaFRva2VuEg0KBXRva2VuGAEgASgJIioKBFBpbmcSEgoKc2VudF9hdF9tcxgBIAEoBBIOCgZydHRfbXMYAiABKA0ijwIKC1NlcnZlckZyYW1lEgsKA3NlcRgBIAEoBBIwCgljb25uZWN0ZWQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLkNvbm5lY3RlZEgAEi4KCHJlc3BvbnNlGAMgASgLMhoucGFybGV5LmNsaWVudC52MS5SZXNwb25zZUgAEiwKBWV2ZW50GAQgASgLMhsucGFybGV5LmNsaWVudC52MS5Sb29tRXZlbnRIABImCgRwb25nGAUgASgLMhYucGFybGV5LmNsaWVudC52MS5Qb25nSAASMgoKZGlzY29ubmVjdBgGIAEoCzIcLnBhcmxleS5jbGllbnQudjEuRGlzY29ubmVjdEgAQgcKBWZyYW1lIuEBCglDb25uZWN0ZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIPCgdyZXN1bWVkGAIgASgIEhQKDHJlc3VtZV90b2tlbhgDIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYBCABKA0SGAoQcmVzdW1lX3dpbmRvd19tcxgFIAEoDRIoCgZsaW1pdHMYBiABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkxpbWl0cxIbChNzZXJ2ZXJfdGltZV91bml4X21zGAcgASgEEhYKDnNlcnZlcl92ZXJzaW9uGAggASgJInwKBkxpbWl0cxIXCg9tYXhfZnJhbWVfYnl0ZXMYASABKA0SGwoTcmVxdWVzdHNfcGVyX3NlY29uZBgCIAEoDRIaChJkYXRhX21lc3NhZ2VfYnl0ZXMYAyABKA0SIAoYZGF0YV9tZXNzYWdlc19wZXJfc2Vjb25kGAQgASgNIhoKBFBvbmcSEgoKc2VudF9hdF9tcxgBIAEoBCJfCgpEaXNjb25uZWN0EiYKBWVycm9yGAEgASgLMhcucGFybGV5LmNsaWVudC52MS5FcnJvchIRCglyZWNvbm5lY3QYAiABKAgSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iiwEKB1JlcXVlc3QSCgoCaWQYASABKAQSEwoLZGVhZGxpbmVfbXMYAiABKA0SLQoEcm9vbRgDIAEoCzIdLnBhcmxleS5jbGllbnQudjEuUm9vbVJlcXVlc3RIABImCgRlY2hvGAQgASgLMhYucGFybGV5LmNsaWVudC52MS5FY2hvSABCCAoGbWV0aG9kIhcKBEVjaG8SDwoHcGF5bG9hZBgBIAEoDCKqAQoIUmVzcG9uc2USEgoKcmVxdWVzdF9pZBgBIAEoBBIoCgVlcnJvchgCIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3JIABIuCgRyb29tGAMgASgLMh4ucGFybGV5LmNsaWVudC52MS5Sb29tUmVzcG9uc2VIABImCgRlY2hvGAQgASgLMhYucGFybGV5LmNsaWVudC52MS5FY2hvSABCCAoGcmVzdWx0YgZwcm90bzM", [file_parley_client_v1_room]);
+  fileDesc("CiFwYXJsZXkvY2xpZW50L3YxL2Nvbm5lY3Rpb24ucHJvdG8SEHBhcmxleS5jbGllbnQudjEi4AEKC0NsaWVudEZyYW1lEgsKA2FjaxgBIAEoBBIsCgdjb25uZWN0GAIgASgLMhkucGFybGV5LmNsaWVudC52MS5Db25uZWN0SAASLAoHcmVxdWVzdBgDIAEoCzIZLnBhcmxleS5jbGllbnQudjEuUmVxdWVzdEgAEiYKBHBpbmcYBCABKAsyFi5wYXJsZXkuY2xpZW50LnYxLlBpbmdIABI3Cg1yZWZyZXNoX3Rva2VuGAUgASgLMh4ucGFybGV5LmNsaWVudC52MS5SZWZyZXNoVG9rZW5IAEIHCgVmcmFtZSJwCgdDb25uZWN0Eg0KBXRva2VuGAEgASgJEigKBnJlc3VtZRgCIAEoCzIYLnBhcmxleS5jbGllbnQudjEuUmVzdW1lEiwKBmNsaWVudBgDIAEoCzIcLnBhcmxleS5jbGllbnQudjEuQ2xpZW50SW5mbyIwCgZSZXN1bWUSFAoMcmVzdW1lX3Rva2VuGAEgASgJEhAKCGxhc3Rfc2VxGAIgASgEIjYKCkNsaWVudEluZm8SCwoDc2RrGAEgASgJEg8KB2Jyb3dzZXIYAiABKAkSCgoCb3MYAyABKAkiHQoMUmVmcmVzaFRva2VuEg0KBXRva2VuGAEgASgJIioKBFBpbmcSEgoKc2VudF9hdF9tcxgBIAEoBBIOCgZydHRfbXMYAiABKA0izAIKC1NlcnZlckZyYW1lEgsKA3NlcRgBIAEoBBIwCgljb25uZWN0ZWQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLkNvbm5lY3RlZEgAEi4KCHJlc3BvbnNlGAMgASgLMhoucGFybGV5LmNsaWVudC52MS5SZXNwb25zZUgAEiwKBWV2ZW50GAQgASgLMhsucGFybGV5LmNsaWVudC52MS5Sb29tRXZlbnRIABImCgRwb25nGAUgASgLMhYucGFybGV5LmNsaWVudC52MS5Qb25nSAASMgoKZGlzY29ubmVjdBgGIAEoCzIcLnBhcmxleS5jbGllbnQudjEuRGlzY29ubmVjdEgAEjsKD3Rva2VuX3JlZnJlc2hlZBgHIAEoCzIgLnBhcmxleS5jbGllbnQudjEuVG9rZW5SZWZyZXNoZWRIAEIHCgVmcmFtZSKUAgoJQ29ubmVjdGVkEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDwoHcmVzdW1lZBgCIAEoCBIUCgxyZXN1bWVfdG9rZW4YAyABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAQgASgNEhgKEHJlc3VtZV93aW5kb3dfbXMYBSABKA0SKAoGbGltaXRzGAYgASgLMhgucGFybGV5LmNsaWVudC52MS5MaW1pdHMSGwoTc2VydmVyX3RpbWVfdW5peF9tcxgHIAEoBBIWCg5zZXJ2ZXJfdmVyc2lvbhgIIAEoCRIPCgd1c2VyX2lkGAkgASgJEiAKGHRva2VuX2V4cGlyZXNfYXRfdW5peF9tcxgKIAEoBCIyCg5Ub2tlblJlZnJlc2hlZBIgChh0b2tlbl9leHBpcmVzX2F0X3VuaXhfbXMYASABKAQifAoGTGltaXRzEhcKD21heF9mcmFtZV9ieXRlcxgBIAEoDRIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAIgASgNEhoKEmRhdGFfbWVzc2FnZV9ieXRlcxgDIAEoDRIgChhkYXRhX21lc3NhZ2VzX3Blcl9zZWNvbmQYBCABKA0iGgoEUG9uZxISCgpzZW50X2F0X21zGAEgASgEIl8KCkRpc2Nvbm5lY3QSJgoFZXJyb3IYASABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9yEhEKCXJlY29ubmVjdBgCIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSKLAQoHUmVxdWVzdBIKCgJpZBgBIAEoBBITCgtkZWFkbGluZV9tcxgCIAEoDRItCgRyb29tGAMgASgLMh0ucGFybGV5LmNsaWVudC52MS5Sb29tUmVxdWVzdEgAEiYKBGVjaG8YBCABKAsyFi5wYXJsZXkuY2xpZW50LnYxLkVjaG9IAEIICgZtZXRob2QiFwoERWNobxIPCgdwYXlsb2FkGAEgASgMIqoBCghSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgEEigKBWVycm9yGAIgASgLMhcucGFybGV5LmNsaWVudC52MS5FcnJvckgAEi4KBHJvb20YAyABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXNwb25zZUgAEiYKBGVjaG8YBCABKAsyFi5wYXJsZXkuY2xpZW50LnYxLkVjaG9IAEIICgZyZXN1bHRiBnByb3RvMw", [file_parley_client_v1_room]);
 
 /**
  * @generated from message parley.client.v1.ClientFrame
@@ -242,6 +242,12 @@ export type ServerFrame = Message<"parley.client.v1.ServerFrame"> & {
      */
     value: Disconnect;
     case: "disconnect";
+  } | {
+    /**
+     * @generated from field: parley.client.v1.TokenRefreshed token_refreshed = 7;
+     */
+    value: TokenRefreshed;
+    case: "tokenRefreshed";
   } | { case: undefined; value?: undefined };
 };
 
@@ -303,6 +309,20 @@ export type Connected = Message<"parley.client.v1.Connected"> & {
    * @generated from field: string server_version = 8;
    */
   serverVersion: string;
+
+  /**
+   * The token's subject, as the server understood it.
+   *
+   * @generated from field: string user_id = 9;
+   */
+  userId: string;
+
+  /**
+   * The connection ends then unless the token is replaced before; 0: never.
+   *
+   * @generated from field: uint64 token_expires_at_unix_ms = 10;
+   */
+  tokenExpiresAtUnixMs: bigint;
 };
 
 /**
@@ -311,6 +331,25 @@ export type Connected = Message<"parley.client.v1.Connected"> & {
  */
 export const ConnectedSchema: GenMessage<Connected> = /*@__PURE__*/
   messageDesc(file_parley_client_v1_connection, 7);
+
+/**
+ * The answer to RefreshToken. A token that is refused ends the connection instead (Disconnect).
+ *
+ * @generated from message parley.client.v1.TokenRefreshed
+ */
+export type TokenRefreshed = Message<"parley.client.v1.TokenRefreshed"> & {
+  /**
+   * @generated from field: uint64 token_expires_at_unix_ms = 1;
+   */
+  tokenExpiresAtUnixMs: bigint;
+};
+
+/**
+ * Describes the message parley.client.v1.TokenRefreshed.
+ * Use `create(TokenRefreshedSchema)` to create a new message.
+ */
+export const TokenRefreshedSchema: GenMessage<TokenRefreshed> = /*@__PURE__*/
+  messageDesc(file_parley_client_v1_connection, 8);
 
 /**
  * @generated from message parley.client.v1.Limits
@@ -342,7 +381,7 @@ export type Limits = Message<"parley.client.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_connection, 8);
+  messageDesc(file_parley_client_v1_connection, 9);
 
 /**
  * @generated from message parley.client.v1.Pong
@@ -359,7 +398,7 @@ export type Pong = Message<"parley.client.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_connection, 9);
+  messageDesc(file_parley_client_v1_connection, 10);
 
 /**
  * @generated from message parley.client.v1.Disconnect
@@ -390,7 +429,7 @@ export type Disconnect = Message<"parley.client.v1.Disconnect"> & {
  * Use `create(DisconnectSchema)` to create a new message.
  */
 export const DisconnectSchema: GenMessage<Disconnect> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_connection, 10);
+  messageDesc(file_parley_client_v1_connection, 11);
 
 /**
  * @generated from message parley.client.v1.Request
@@ -435,7 +474,7 @@ export type Request = Message<"parley.client.v1.Request"> & {
  * Use `create(RequestSchema)` to create a new message.
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_connection, 11);
+  messageDesc(file_parley_client_v1_connection, 12);
 
 /**
  * @generated from message parley.client.v1.Echo
@@ -452,7 +491,7 @@ export type Echo = Message<"parley.client.v1.Echo"> & {
  * Use `create(EchoSchema)` to create a new message.
  */
 export const EchoSchema: GenMessage<Echo> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_connection, 12);
+  messageDesc(file_parley_client_v1_connection, 13);
 
 /**
  * @generated from message parley.client.v1.Response
@@ -492,5 +531,5 @@ export type Response = Message<"parley.client.v1.Response"> & {
  * Use `create(ResponseSchema)` to create a new message.
  */
 export const ResponseSchema: GenMessage<Response> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_connection, 13);
+  messageDesc(file_parley_client_v1_connection, 14);
 
