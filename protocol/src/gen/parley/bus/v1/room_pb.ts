@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Error, Permissions, Role, RoomEvent, RoomRequest, RoomResponse } from "../../client/v1/room_pb.ts";
+import type { Error, Joined, Permissions, Role, RoomEvent, RoomKind, RoomRequest, RoomResponse } from "../../client/v1/room_pb.ts";
 import { file_parley_client_v1_room } from "../../client/v1/room_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/bus/v1/room.proto.
  */
 export const file_parley_bus_v1_room: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvYnVzL3YxL3Jvb20ucHJvdG8SDXBhcmxleS5idXMudjEi7QEKC1Jvb21Db21tYW5kEg4KBmFwcF9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEhUKDWNvbm5lY3Rpb25faWQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoBBIPCgd1c2VyX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEi4KB3JlcXVlc3QYByABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXF1ZXN0EhAKCGxvY2FsX2lwGAggASgJEhgKEGRlYWRsaW5lX3VuaXhfbXMYCSABKAQirQIKBkdyYW50cxIPCgdyb29tX2lkGAEgASgJEjIKC3Blcm1pc3Npb25zGAIgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIkCgRyb2xlGAMgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEg4KBmNyZWF0ZRgEIAEoCBIMCgRuYW1lGAUgASgJEjkKCmF0dHJpYnV0ZXMYBiADKAsyJS5wYXJsZXkuYnVzLnYxLkdyYW50cy5BdHRyaWJ1dGVzRW50cnkSEAoIdG9rZW5faWQYByABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAggASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInoKEFJvb21Db21tYW5kUmVwbHkSKAoFZXJyb3IYASABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9ySAASMgoIcmVzcG9uc2UYAiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXNwb25zZUgAQggKBnJlc3VsdCJeChFSb29tRXZlbnREZWxpdmVyeRIOCgZhcHBfaWQYASABKAkSKgoFZXZlbnQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLlJvb21FdmVudBINCgVsb3NzeRgDIAEoCCJbChJDb25uZWN0aW9uUHJlc2VuY2USEAoIb3duZXJfaWQYASABKAkSMwoLY29ubmVjdGlvbnMYAiADKAsyHi5wYXJsZXkuYnVzLnYxLkNvbm5lY3Rpb25BbGl2ZSJKCg9Db25uZWN0aW9uQWxpdmUSDgoGYXBwX2lkGAEgASgJEhUKDWNvbm5lY3Rpb25faWQYAiABKAkSEAoIcm9vbV9pZHMYAyADKAkiNwoOQ29ubmVjdGlvbkdvbmUSDgoGYXBwX2lkGAEgASgJEhUKDWNvbm5lY3Rpb25faWQYAiABKAliBnByb3RvMw", [file_parley_client_v1_room]);
+  fileDesc("ChhwYXJsZXkvYnVzL3YxL3Jvb20ucHJvdG8SDXBhcmxleS5idXMudjEi7QEKC1Jvb21Db21tYW5kEg4KBmFwcF9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEhUKDWNvbm5lY3Rpb25faWQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoBBIPCgd1c2VyX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEi4KB3JlcXVlc3QYByABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXF1ZXN0EhAKCGxvY2FsX2lwGAggASgJEhgKEGRlYWRsaW5lX3VuaXhfbXMYCSABKAQirQIKBkdyYW50cxIPCgdyb29tX2lkGAEgASgJEjIKC3Blcm1pc3Npb25zGAIgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIkCgRyb2xlGAMgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEg4KBmNyZWF0ZRgEIAEoCBIMCgRuYW1lGAUgASgJEjkKCmF0dHJpYnV0ZXMYBiADKAsyJS5wYXJsZXkuYnVzLnYxLkdyYW50cy5BdHRyaWJ1dGVzRW50cnkSEAoIdG9rZW5faWQYByABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAggASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInoKEFJvb21Db21tYW5kUmVwbHkSKAoFZXJyb3IYASABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9ySAASMgoIcmVzcG9uc2UYAiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXNwb25zZUgAQggKBnJlc3VsdCJeChFSb29tRXZlbnREZWxpdmVyeRIOCgZhcHBfaWQYASABKAkSKgoFZXZlbnQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLlJvb21FdmVudBINCgVsb3NzeRgDIAEoCCJbChJDb25uZWN0aW9uUHJlc2VuY2USEAoIb3duZXJfaWQYASABKAkSMwoLY29ubmVjdGlvbnMYAiADKAsyHi5wYXJsZXkuYnVzLnYxLkNvbm5lY3Rpb25BbGl2ZSJsCg9Db25uZWN0aW9uQWxpdmUSDgoGYXBwX2lkGAEgASgJEhUKDWNvbm5lY3Rpb25faWQYAiABKAkSEAoIcm9vbV9pZHMYAyADKAkSIAoYdG9rZW5fZXhwaXJlc19hdF91bml4X21zGAQgASgEIjcKDkNvbm5lY3Rpb25Hb25lEg4KBmFwcF9pZBgBIAEoCRIVCg1jb25uZWN0aW9uX2lkGAIgASgJIpoBCgxSb29tVHJhbnNmZXISDgoGYXBwX2lkGAEgASgJEhQKDGZyb21fcm9vbV9pZBgCIAEoCRISCgp0b19yb29tX2lkGAMgASgJEjsKDHBhcnRpY2lwYW50cxgEIAMoCzIlLnBhcmxleS5idXMudjEuVHJhbnNmZXJyZWRQYXJ0aWNpcGFudBITCgt0cmFuc2Zlcl9pZBgFIAEoCSKJAwoWVHJhbnNmZXJyZWRQYXJ0aWNpcGFudBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSJQoGZ3JhbnRzGAMgASgLMhUucGFybGV5LmJ1cy52MS5HcmFudHMSEAoIbG9jYWxfaXAYBCABKAkSDAoEbmFtZRgFIAEoCRJJCgphdHRyaWJ1dGVzGAYgAygLMjUucGFybGV5LmJ1cy52MS5UcmFuc2ZlcnJlZFBhcnRpY2lwYW50LkF0dHJpYnV0ZXNFbnRyeRIkCgRyb2xlGAcgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEjIKC3Blcm1pc3Npb25zGAggASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIoCgRraW5kGAkgASgOMhoucGFybGV5LmNsaWVudC52MS5Sb29tS2luZBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFSb29tVHJhbnNmZXJSZXBseRIuCgdyZXN1bHRzGAEgAygLMh0ucGFybGV5LmJ1cy52MS5UcmFuc2ZlclJlc3VsdCJwCg5UcmFuc2ZlclJlc3VsdBIoCgVlcnJvchgBIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3JIABIqCgZqb2luZWQYAiABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkpvaW5lZEgAQggKBnJlc3VsdGIGcHJvdG8z", [file_parley_client_v1_room]);
 
 /**
  * Request on room.<app>.<room>.command; the reply is a RoomCommandReply. Repeats with the same (connection_id, request_id) are answered
@@ -240,6 +240,13 @@ export type ConnectionAlive = Message<"parley.bus.v1.ConnectionAlive"> & {
    * @generated from field: repeated string room_ids = 3;
    */
   roomIds: string[];
+
+  /**
+   * When the connection's present token ends; 0: unknown, or never.
+   *
+   * @generated from field: uint64 token_expires_at_unix_ms = 4;
+   */
+  tokenExpiresAtUnixMs: bigint;
 };
 
 /**
@@ -272,4 +279,152 @@ export type ConnectionGone = Message<"parley.bus.v1.ConnectionGone"> & {
  */
 export const ConnectionGoneSchema: GenMessage<ConnectionGone> = /*@__PURE__*/
   messageDesc(file_parley_bus_v1_room, 6);
+
+/**
+ * Request on room.<app>.<to room>.transfer by the owner of the room that participants are moved from.
+ *
+ * @generated from message parley.bus.v1.RoomTransfer
+ */
+export type RoomTransfer = Message<"parley.bus.v1.RoomTransfer"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string from_room_id = 2;
+   */
+  fromRoomId: string;
+
+  /**
+   * @generated from field: string to_room_id = 3;
+   */
+  toRoomId: string;
+
+  /**
+   * @generated from field: repeated parley.bus.v1.TransferredParticipant participants = 4;
+   */
+  participants: TransferredParticipant[];
+
+  /**
+   * Repeats with the same id are answered with the first result.
+   *
+   * @generated from field: string transfer_id = 5;
+   */
+  transferId: string;
+};
+
+/**
+ * Describes the message parley.bus.v1.RoomTransfer.
+ * Use `create(RoomTransferSchema)` to create a new message.
+ */
+export const RoomTransferSchema: GenMessage<RoomTransfer> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 7);
+
+/**
+ * @generated from message parley.bus.v1.TransferredParticipant
+ */
+export type TransferredParticipant = Message<"parley.bus.v1.TransferredParticipant"> & {
+  /**
+   * @generated from field: string connection_id = 1;
+   */
+  connectionId: string;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: parley.bus.v1.Grants grants = 3;
+   */
+  grants?: Grants | undefined;
+
+  /**
+   * @generated from field: string local_ip = 4;
+   */
+  localIp: string;
+
+  /**
+   * @generated from field: string name = 5;
+   */
+  name: string;
+
+  /**
+   * @generated from field: map<string, string> attributes = 6;
+   */
+  attributes: { [key: string]: string };
+
+  /**
+   * @generated from field: parley.client.v1.Role role = 7;
+   */
+  role: Role;
+
+  /**
+   * @generated from field: parley.client.v1.Permissions permissions = 8;
+   */
+  permissions?: Permissions | undefined;
+
+  /**
+   * Used when the transfer creates the room.
+   *
+   * @generated from field: parley.client.v1.RoomKind kind = 9;
+   */
+  kind: RoomKind;
+};
+
+/**
+ * Describes the message parley.bus.v1.TransferredParticipant.
+ * Use `create(TransferredParticipantSchema)` to create a new message.
+ */
+export const TransferredParticipantSchema: GenMessage<TransferredParticipant> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 8);
+
+/**
+ * In the order of the participants.
+ *
+ * @generated from message parley.bus.v1.RoomTransferReply
+ */
+export type RoomTransferReply = Message<"parley.bus.v1.RoomTransferReply"> & {
+  /**
+   * @generated from field: repeated parley.bus.v1.TransferResult results = 1;
+   */
+  results: TransferResult[];
+};
+
+/**
+ * Describes the message parley.bus.v1.RoomTransferReply.
+ * Use `create(RoomTransferReplySchema)` to create a new message.
+ */
+export const RoomTransferReplySchema: GenMessage<RoomTransferReply> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 9);
+
+/**
+ * @generated from message parley.bus.v1.TransferResult
+ */
+export type TransferResult = Message<"parley.bus.v1.TransferResult"> & {
+  /**
+   * @generated from oneof parley.bus.v1.TransferResult.result
+   */
+  result: {
+    /**
+     * @generated from field: parley.client.v1.Error error = 1;
+     */
+    value: Error;
+    case: "error";
+  } | {
+    /**
+     * @generated from field: parley.client.v1.Joined joined = 2;
+     */
+    value: Joined;
+    case: "joined";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message parley.bus.v1.TransferResult.
+ * Use `create(TransferResultSchema)` to create a new message.
+ */
+export const TransferResultSchema: GenMessage<TransferResult> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 10);
 

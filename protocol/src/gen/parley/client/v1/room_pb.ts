@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/client/v1/room.proto.
  */
 export const file_parley_client_v1_room: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXJsZXkvY2xpZW50L3YxL3Jvb20ucHJvdG8SEHBhcmxleS5jbGllbnQudjEiYQoFRXJyb3ISDgoGbnVtYmVyGAEgASgNEgwKBG5hbWUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglyZXRyeWFibGUYBCABKAgSFgoOcmV0cnlfYWZ0ZXJfbXMYBSABKA0inAEKC1Blcm1pc3Npb25zEhEKCXN1YnNjcmliZRgBIAEoCBIPCgdwdWJsaXNoGAIgASgIEjEKD3B1Ymxpc2hfc291cmNlcxgDIAMoDjIYLnBhcmxleS5jbGllbnQudjEuU291cmNlEhQKDHB1Ymxpc2hfZGF0YRgEIAEoCBIQCghtb2RlcmF0ZRgFIAEoCBIOCgZoaWRkZW4YBiABKAgi1AEKCFNuYXBzaG90EigKBHJvb20YASABKAsyGi5wYXJsZXkuY2xpZW50LnYxLlJvb21JbmZvEhAKCHJldmlzaW9uGAIgASgEEjMKDHBhcnRpY2lwYW50cxgDIAMoCzIdLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnQSKQoHc3RyZWFtcxgEIAMoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtEiwKBWxvYmJ5GAUgAygLMh0ucGFybGV5LmNsaWVudC52MS5QYXJ0aWNpcGFudCKWAgoIUm9vbUluZm8SDwoHcm9vbV9pZBgBIAEoCRIoCgRraW5kGAIgASgOMhoucGFybGV5LmNsaWVudC52MS5Sb29tS2luZBI+CgphdHRyaWJ1dGVzGAMgAygLMioucGFybGV5LmNsaWVudC52MS5Sb29tSW5mby5BdHRyaWJ1dGVzRW50cnkSFQoNbG9iYnlfZW5hYmxlZBgEIAEoCBIOCgZsb2NrZWQYBSABKAgSGQoRcGFydGljaXBhbnRfY291bnQYBiABKA0SGgoSY3JlYXRlZF9hdF91bml4X21zGAcgASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsQCCgtQYXJ0aWNpcGFudBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSJAoEcm9sZRgEIAEoDjIWLnBhcmxleS5jbGllbnQudjEuUm9sZRIyCgtwZXJtaXNzaW9ucxgFIAEoCzIdLnBhcmxleS5jbGllbnQudjEuUGVybWlzc2lvbnMSQQoKYXR0cmlidXRlcxgGIAMoCzItLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnQuQXR0cmlidXRlc0VudHJ5EhkKEWpvaW5lZF9hdF91bml4X21zGAcgASgEEhMKC2hhbmRfcmFpc2VkGAggASgIGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBItsBCgZTdHJlYW0SEQoJc3RyZWFtX2lkGAEgASgNEhYKDnBhcnRpY2lwYW50X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSJwoGdHJhY2tzGAQgAygLMhcucGFybGV5LmNsaWVudC52MS5UcmFjaxI8CgphdHRyaWJ1dGVzGAUgAygLMigucGFybGV5LmNsaWVudC52MS5TdHJlYW0uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrQBCgVUcmFjaxILCgNtaWQYASABKAkSKQoEa2luZBgCIAEoDjIbLnBhcmxleS5jbGllbnQudjEuVHJhY2tLaW5kEigKBnNvdXJjZRgDIAEoDjIYLnBhcmxleS5jbGllbnQudjEuU291cmNlEg0KBW11dGVkGAQgASgIEgwKBGxpdmUYBSABKAgSDQoFY29kZWMYBiABKAkSDQoFd2lkdGgYByABKA0SDgoGaGVpZ2h0GAggASgNIpYFCgtSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgJEiYKBGpvaW4YAiABKAsyFi5wYXJsZXkuY2xpZW50LnYxLkpvaW5IABIoCgVsZWF2ZRgDIAEoCzIXLnBhcmxleS5jbGllbnQudjEuTGVhdmVIABI1CgxnZXRfc25hcHNob3QYBCABKAsyHS5wYXJsZXkuY2xpZW50LnYxLkdldFNuYXBzaG90SAASNQoMb3Blbl9zZXNzaW9uGAUgASgLMh0ucGFybGV5LmNsaWVudC52MS5PcGVuU2Vzc2lvbkgAEjkKDnVwZGF0ZV9zZXNzaW9uGAYgASgLMh8ucGFybGV5LmNsaWVudC52MS5VcGRhdGVTZXNzaW9uSAASNwoNY2xvc2Vfc2Vzc2lvbhgHIAEoCzIeLnBhcmxleS5jbGllbnQudjEuQ2xvc2VTZXNzaW9uSAASMQoKYmluZF9zbG90cxgIIAEoCzIbLnBhcmxleS5jbGllbnQudjEuQmluZFNsb3RzSAASOgoPc2V0X3RyYWNrX211dGVkGAkgASgLMh8ucGFybGV5LmNsaWVudC52MS5TZXRUcmFja011dGVkSAASMwoLdXBkYXRlX3NlbGYYCiABKAsyHC5wYXJsZXkuY2xpZW50LnYxLlVwZGF0ZVNlbGZIABIzCgt1cGRhdGVfcm9vbRgLIAEoCzIcLnBhcmxleS5jbGllbnQudjEuVXBkYXRlUm9vbUgAEi8KCXNlbmRfZGF0YRgMIAEoCzIaLnBhcmxleS5jbGllbnQudjEuU2VuZERhdGFIABIuCghtb2RlcmF0ZRgNIAEoCzIaLnBhcmxleS5jbGllbnQudjEuTW9kZXJhdGVIAEIICgZtZXRob2Qi/wEKDFJvb21SZXNwb25zZRIqCgZqb2luZWQYASABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkpvaW5lZEgAEiYKBGRvbmUYAiABKAsyFi5wYXJsZXkuY2xpZW50LnYxLkRvbmVIABIuCghzbmFwc2hvdBgDIAEoCzIaLnBhcmxleS5jbGllbnQudjEuU25hcHNob3RIABIyCgdzZXNzaW9uGAQgASgLMh8ucGFybGV5LmNsaWVudC52MS5TZXNzaW9uQW5zd2VySAASLQoFc2xvdHMYBSABKAsyHC5wYXJsZXkuY2xpZW50LnYxLlNsb3RzQm91bmRIAEIICgZyZXN1bHQiBgoERG9uZSL/AQoESm9pbhIMCgRuYW1lGAEgASgJEjoKCmF0dHJpYnV0ZXMYAiADKAsyJi5wYXJsZXkuY2xpZW50LnYxLkpvaW4uQXR0cmlidXRlc0VudHJ5EigKBGtpbmQYAyABKA4yGi5wYXJsZXkuY2xpZW50LnYxLlJvb21LaW5kEi8KCHNlc3Npb25zGAQgAygLMh0ucGFybGV5LmNsaWVudC52MS5PcGVuU2Vzc2lvbhIfChdyZXBsYWNlc19wYXJ0aWNpcGFudF9pZBgFIAEoCRoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKSAQoGSm9pbmVkEhYKDnBhcnRpY2lwYW50X2lkGAEgASgJEiwKCHNuYXBzaG90GAIgASgLMhoucGFybGV5LmNsaWVudC52MS5TbmFwc2hvdBIxCghzZXNzaW9ucxgDIAMoCzIfLnBhcmxleS5jbGllbnQudjEuU2Vzc2lvbkFuc3dlchIPCgd3YWl0aW5nGAQgASgIIgcKBUxlYXZlIg0KC0dldFNuYXBzaG90IsIBCgtPcGVuU2Vzc2lvbhIPCgdzZXNzaW9uGAEgASgJEhEKCW9mZmVyX3NkcBgCIAEoCRIrCghzZWN0aW9ucxgDIAMoCzIZLnBhcmxleS5jbGllbnQudjEuU2VjdGlvbhIvCghiaW5kaW5ncxgEIAMoCzIdLnBhcmxleS5jbGllbnQudjEuU2xvdEJpbmRpbmcSMQoIc3BlYWtlcnMYBSABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlNwZWFrZXJQb2xpY3kiYAoNVXBkYXRlU2Vzc2lvbhIPCgdzZXNzaW9uGAEgASgJEhEKCW9mZmVyX3NkcBgCIAEoCRIrCghzZWN0aW9ucxgDIAMoCzIZLnBhcmxleS5jbGllbnQudjEuU2VjdGlvbiIfCgxDbG9zZVNlc3Npb24SDwoHc2Vzc2lvbhgBIAEoCSJ5CgdTZWN0aW9uEgsKA21pZBgBIAEoCRIsCgdwdWJsaXNoGAIgASgLMhkucGFybGV5LmNsaWVudC52MS5QdWJsaXNoSAASLAoHcmVjZWl2ZRgDIAEoCzIZLnBhcmxleS5jbGllbnQudjEuUmVjZWl2ZUgAQgUKA3VzZSL2AQoHUHVibGlzaBIOCgZzdHJlYW0YASABKAkSKAoGc291cmNlGAIgASgOMhgucGFybGV5LmNsaWVudC52MS5Tb3VyY2USDQoFbXV0ZWQYAyABKAgSDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEkoKEXN0cmVhbV9hdHRyaWJ1dGVzGAYgAygLMi8ucGFybGV5LmNsaWVudC52MS5QdWJsaXNoLlN0cmVhbUF0dHJpYnV0ZXNFbnRyeRo3ChVTdHJlYW1BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIXCgdSZWNlaXZlEgwKBHBhaXIYASABKA0iygEKDVNlc3Npb25BbnN3ZXISDwoHc2Vzc2lvbhgBIAEoCRISCgphbnN3ZXJfc2RwGAIgASgJEjQKCXB1Ymxpc2hlZBgDIAMoCzIhLnBhcmxleS5jbGllbnQudjEuUHVibGlzaGVkU3RyZWFtEjEKB3JlZnVzZWQYBCADKAsyIC5wYXJsZXkuY2xpZW50LnYxLlJlZnVzZWRTZWN0aW9uEisKBXNsb3RzGAUgAygLMhwucGFybGV5LmNsaWVudC52MS5TbG90UmVzdWx0IjIKD1B1Ymxpc2hlZFN0cmVhbRIMCgRuYW1lGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoDSJFCg5SZWZ1c2VkU2VjdGlvbhILCgNtaWQYASABKAkSJgoFZXJyb3IYAiABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9yIoABCglCaW5kU2xvdHMSDwoHc2Vzc2lvbhgBIAEoCRIvCghiaW5kaW5ncxgCIAMoCzIdLnBhcmxleS5jbGllbnQudjEuU2xvdEJpbmRpbmcSMQoIc3BlYWtlcnMYAyABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlNwZWFrZXJQb2xpY3kiQAoLU2xvdEJpbmRpbmcSCwoDbWlkGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoDRIRCgl0cmFja19taWQYAyABKAkiLgoNU3BlYWtlclBvbGljeRIPCgdlbmFibGVkGAEgASgIEgwKBG1pZHMYAiADKAkiOQoKU2xvdHNCb3VuZBIrCgVzbG90cxgBIAMoCzIcLnBhcmxleS5jbGllbnQudjEuU2xvdFJlc3VsdCJUCgpTbG90UmVzdWx0EgsKA21pZBgBIAEoCRIRCglzdHJlYW1faWQYAiABKA0SJgoFZXJyb3IYAyABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9yIj4KDVNldFRyYWNrTXV0ZWQSEQoJc3RyZWFtX2lkGAEgASgNEgsKA21pZBgCIAEoCRINCgVtdXRlZBgDIAEoCCLHAQoKVXBkYXRlU2VsZhIRCgRuYW1lGAEgASgJSACIAQESQAoKYXR0cmlidXRlcxgCIAMoCzIsLnBhcmxleS5jbGllbnQudjEuVXBkYXRlU2VsZi5BdHRyaWJ1dGVzRW50cnkSGAoLaGFuZF9yYWlzZWQYAyABKAhIAYgBARoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIHCgVfbmFtZUIOCgxfaGFuZF9yYWlzZWQizwEKClVwZGF0ZVJvb20SQAoKYXR0cmlidXRlcxgBIAMoCzIsLnBhcmxleS5jbGllbnQudjEuVXBkYXRlUm9vbS5BdHRyaWJ1dGVzRW50cnkSEwoGbG9ja2VkGAIgASgISACIAQESGgoNbG9iYnlfZW5hYmxlZBgDIAEoCEgBiAEBGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgkKB19sb2NrZWRCEAoOX2xvYmJ5X2VuYWJsZWQiWAoIU2VuZERhdGESDwoHcGF5bG9hZBgBIAEoDBINCgV0b3BpYxgCIAEoCRIQCghyZWxpYWJsZRgDIAEoCBIaChJ0b19wYXJ0aWNpcGFudF9pZHMYBCADKAkihQMKCE1vZGVyYXRlEjEKCm11dGVfdHJhY2sYASABKAsyGy5wYXJsZXkuY2xpZW50LnYxLk11dGVUcmFja0gAEjYKDWFza190b191bm11dGUYAiABKAsyHS5wYXJsZXkuY2xpZW50LnYxLkFza1RvVW5tdXRlSAASNQoGcmVtb3ZlGAMgASgLMiMucGFybGV5LmNsaWVudC52MS5SZW1vdmVQYXJ0aWNpcGFudEgAEjEKCmNsb3NlX3Jvb20YBCABKAsyGy5wYXJsZXkuY2xpZW50LnYxLkNsb3NlUm9vbUgAEigKBWFkbWl0GAUgASgLMhcucGFybGV5LmNsaWVudC52MS5BZG1pdEgAEjsKD3NldF9wZXJtaXNzaW9ucxgGIAEoCzIgLnBhcmxleS5jbGllbnQudjEuU2V0UGVybWlzc2lvbnNIABIyCgRtb3ZlGAcgASgLMiIucGFybGV5LmNsaWVudC52MS5Nb3ZlUGFydGljaXBhbnRzSABCCQoHY29tbWFuZCI+CglNdXRlVHJhY2sSEQoJc3RyZWFtX2lkGAEgASgNEgsKA21pZBgCIAEoCRIRCglhbGxfYXVkaW8YAyABKAgiTwoLQXNrVG9Vbm11dGUSFgoOcGFydGljaXBhbnRfaWQYASABKAkSKAoGc291cmNlGAIgASgOMhgucGFybGV5LmNsaWVudC52MS5Tb3VyY2UiSAoRUmVtb3ZlUGFydGljaXBhbnQSFgoOcGFydGljaXBhbnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEgsKA2JhbhgDIAEoCCIbCglDbG9zZVJvb20SDgoGcmVhc29uGAEgASgJIi4KBUFkbWl0EhcKD3BhcnRpY2lwYW50X2lkcxgBIAMoCRIMCgRkZW55GAIgASgIIoIBCg5TZXRQZXJtaXNzaW9ucxIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIkCgRyb2xlGAIgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEjIKC3Blcm1pc3Npb25zGAMgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucyI/ChBNb3ZlUGFydGljaXBhbnRzEhcKD3BhcnRpY2lwYW50X2lkcxgBIAMoCRISCgp0b19yb29tX2lkGAIgASgJIuwJCglSb29tRXZlbnQSDwoHcm9vbV9pZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBJBChJwYXJ0aWNpcGFudF9qb2luZWQYAyABKAsyIy5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50Sm9pbmVkSAASQwoTcGFydGljaXBhbnRfdXBkYXRlZBgEIAEoCzIkLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnRVcGRhdGVkSAASPQoQcGFydGljaXBhbnRfbGVmdBgFIAEoCzIhLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnRMZWZ0SAASPQoQc3RyZWFtX3B1Ymxpc2hlZBgGIAEoCzIhLnBhcmxleS5jbGllbnQudjEuU3RyZWFtUHVibGlzaGVkSAASOQoOc3RyZWFtX3VwZGF0ZWQYByABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlN0cmVhbVVwZGF0ZWRIABJBChJzdHJlYW1fdW5wdWJsaXNoZWQYCCABKAsyIy5wYXJsZXkuY2xpZW50LnYxLlN0cmVhbVVucHVibGlzaGVkSAASNQoMcm9vbV91cGRhdGVkGAkgASgLMh0ucGFybGV5LmNsaWVudC52MS5Sb29tVXBkYXRlZEgAEjMKC3Jvb21fY2xvc2VkGAogASgLMhwucGFybGV5LmNsaWVudC52MS5Sb29tQ2xvc2VkSAASNwoNbG9iYnlfY2hhbmdlZBgLIAEoCzIeLnBhcmxleS5jbGllbnQudjEuTG9iYnlDaGFuZ2VkSAASLgoIYWRtaXR0ZWQYDCABKAsyGi5wYXJsZXkuY2xpZW50LnYxLkFkbWl0dGVkSAASLAoHcmVtb3ZlZBgNIAEoCzIZLnBhcmxleS5jbGllbnQudjEuUmVtb3ZlZEgAEigKBW1vdmVkGA4gASgLMhcucGFybGV5LmNsaWVudC52MS5Nb3ZlZEgAEjUKDHVubXV0ZV9hc2tlZBgPIAEoCzIdLnBhcmxleS5jbGllbnQudjEuVW5tdXRlQXNrZWRIABI2Cg1tdXRlZF9ieV9ob3N0GBAgASgLMh0ucGFybGV5LmNsaWVudC52MS5NdXRlZEJ5SG9zdEgAEj0KEHNwZWFrZXJzX2NoYW5nZWQYESABKAsyIS5wYXJsZXkuY2xpZW50LnYxLlNwZWFrZXJzQ2hhbmdlZEgAEjcKDXNsb3RzX2NoYW5nZWQYEiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlNsb3RzQ2hhbmdlZEgAEj4KDXNlc3Npb25fc3RhdGUYEyABKAsyJS5wYXJsZXkuY2xpZW50LnYxLlNlc3Npb25TdGF0ZUNoYW5nZWRIABI1Cgxjb2RlY193YW50ZWQYFCABKAsyHS5wYXJsZXkuY2xpZW50LnYxLkNvZGVjV2FudGVkSAASNwoNZGF0YV9yZWNlaXZlZBgVIAEoCzIeLnBhcmxleS5jbGllbnQudjEuRGF0YVJlY2VpdmVkSAASOwoPcXVhbGl0eV9jaGFuZ2VkGBYgASgLMiAucGFybGV5LmNsaWVudC52MS5RdWFsaXR5Q2hhbmdlZEgAEi4KCHNuYXBzaG90GBcgASgLMhoucGFybGV5LmNsaWVudC52MS5TbmFwc2hvdEgAQgcKBWV2ZW50IkcKEVBhcnRpY2lwYW50Sm9pbmVkEjIKC3BhcnRpY2lwYW50GAEgASgLMh0ucGFybGV5LmNsaWVudC52MS5QYXJ0aWNpcGFudCJIChJQYXJ0aWNpcGFudFVwZGF0ZWQSMgoLcGFydGljaXBhbnQYASABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50IlgKD1BhcnRpY2lwYW50TGVmdBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRItCgZyZWFzb24YAiABKA4yHS5wYXJsZXkuY2xpZW50LnYxLkxlYXZlUmVhc29uIjsKD1N0cmVhbVB1Ymxpc2hlZBIoCgZzdHJlYW0YASABKAsyGC5wYXJsZXkuY2xpZW50LnYxLlN0cmVhbSI5Cg1TdHJlYW1VcGRhdGVkEigKBnN0cmVhbRgBIAEoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtIiYKEVN0cmVhbVVucHVibGlzaGVkEhEKCXN0cmVhbV9pZBgBIAEoDSI3CgtSb29tVXBkYXRlZBIoCgRyb29tGAEgASgLMhoucGFybGV5LmNsaWVudC52MS5Sb29tSW5mbyIcCgpSb29tQ2xvc2VkEg4KBnJlYXNvbhgBIAEoCSI+CgxMb2JieUNoYW5nZWQSLgoHd2FpdGluZxgBIAMoCzIdLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnQiRgoIQWRtaXR0ZWQSEAoIYWRtaXR0ZWQYASABKAgSKAoGam9pbmVkGAIgASgLMhgucGFybGV5LmNsaWVudC52MS5Kb2luZWQiMQoHUmVtb3ZlZBImCgVlcnJvchgBIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3IiRQoFTW92ZWQSEgoKdG9fcm9vbV9pZBgBIAEoCRIoCgZqb2luZWQYAiABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkpvaW5lZCJSCgtVbm11dGVBc2tlZBIoCgZzb3VyY2UYASABKA4yGC5wYXJsZXkuY2xpZW50LnYxLlNvdXJjZRIZChFieV9wYXJ0aWNpcGFudF9pZBgCIAEoCSJICgtNdXRlZEJ5SG9zdBIRCglzdHJlYW1faWQYASABKA0SCwoDbWlkGAIgASgJEhkKEWJ5X3BhcnRpY2lwYW50X2lkGAMgASgJIj4KD1NwZWFrZXJzQ2hhbmdlZBIrCghzcGVha2VycxgBIAMoCzIZLnBhcmxleS5jbGllbnQudjEuU3BlYWtlciJDCgdTcGVha2VyEhEKCXN0cmVhbV9pZBgBIAEoDRIWCg5wYXJ0aWNpcGFudF9pZBgCIAEoCRINCgVsZXZlbBgDIAEoDSJMCgxTbG90c0NoYW5nZWQSDwoHc2Vzc2lvbhgBIAEoCRIrCgVzbG90cxgCIAMoCzIcLnBhcmxleS5jbGllbnQudjEuU2xvdFJlc3VsdCJ9ChNTZXNzaW9uU3RhdGVDaGFuZ2VkEg8KB3Nlc3Npb24YASABKAkSLQoFc3RhdGUYAiABKA4yHi5wYXJsZXkuY2xpZW50LnYxLlNlc3Npb25TdGF0ZRImCgVlcnJvchgDIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3IiTAoLQ29kZWNXYW50ZWQSEQoJc3RyZWFtX2lkGAEgASgNEgsKA21pZBgCIAEoCRINCgVjb2RlYxgDIAEoCRIOCgZ3YW50ZWQYBCABKAgiXQoMRGF0YVJlY2VpdmVkEg8KB3BheWxvYWQYASABKAwSDQoFdG9waWMYAiABKAkSEAoIcmVsaWFibGUYAyABKAgSGwoTZnJvbV9wYXJ0aWNpcGFudF9pZBgEIAEoCSJJCg5RdWFsaXR5Q2hhbmdlZBI3CglxdWFsaXRpZXMYASADKAsyJC5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50UXVhbGl0eSJYChJQYXJ0aWNpcGFudFF1YWxpdHkSFgoOcGFydGljaXBhbnRfaWQYASABKAkSKgoHcXVhbGl0eRgCIAEoDjIZLnBhcmxleS5jbGllbnQudjEuUXVhbGl0eSpzCghSb29tS2luZBIZChVST09NX0tJTkRfVU5TUEVDSUZJRUQQABIYChRST09NX0tJTkRfT05FX1RPX09ORRABEhgKFFJPT01fS0lORF9DT05GRVJFTkNFEAISGAoUUk9PTV9LSU5EX0xJVkVfQ0xBU1MQAypOCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX0hPU1QQARIQCgxST0xFX1NQRUFLRVIQAhIPCgtST0xFX1ZJRVdFUhADKokBCgZTb3VyY2USFgoSU09VUkNFX1VOU1BFQ0lGSUVEEAASEQoNU09VUkNFX0NBTUVSQRABEhUKEVNPVVJDRV9NSUNST1BIT05FEAISEQoNU09VUkNFX1NDUkVFThADEhcKE1NPVVJDRV9TQ1JFRU5fQVVESU8QBBIRCg1TT1VSQ0VfQ1VTVE9NEAUqUwoJVHJhY2tLaW5kEhoKFlRSQUNLX0tJTkRfVU5TUEVDSUZJRUQQABIUChBUUkFDS19LSU5EX0FVRElPEAESFAoQVFJBQ0tfS0lORF9WSURFTxACKrQBCgtMZWF2ZVJlYXNvbhIcChhMRUFWRV9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFMRUFWRV9SRUFTT05fTEVGVBABEhgKFExFQVZFX1JFQVNPTl9SRU1PVkVEEAISIAocTEVBVkVfUkVBU09OX0NPTk5FQ1RJT05fTE9TVBADEhYKEkxFQVZFX1JFQVNPTl9NT1ZFRBAEEhwKGExFQVZFX1JFQVNPTl9ST09NX0NMT1NFRBAFKmIKDFNlc3Npb25TdGF0ZRIdChlTRVNTSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXU0VTU0lPTl9TVEFURV9DT05ORUNURUQQARIWChJTRVNTSU9OX1NUQVRFX0xPU1QQAipqCgdRdWFsaXR5EhcKE1FVQUxJVFlfVU5TUEVDSUZJRUQQABIQCgxRVUFMSVRZX0dPT0QQARIQCgxRVUFMSVRZX0ZBSVIQAhIQCgxRVUFMSVRZX1BPT1IQAxIQCgxRVUFMSVRZX0xPU1QQBGIGcHJvdG8z");
+  fileDesc("ChtwYXJsZXkvY2xpZW50L3YxL3Jvb20ucHJvdG8SEHBhcmxleS5jbGllbnQudjEiYQoFRXJyb3ISDgoGbnVtYmVyGAEgASgNEgwKBG5hbWUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglyZXRyeWFibGUYBCABKAgSFgoOcmV0cnlfYWZ0ZXJfbXMYBSABKA0inAEKC1Blcm1pc3Npb25zEhEKCXN1YnNjcmliZRgBIAEoCBIPCgdwdWJsaXNoGAIgASgIEjEKD3B1Ymxpc2hfc291cmNlcxgDIAMoDjIYLnBhcmxleS5jbGllbnQudjEuU291cmNlEhQKDHB1Ymxpc2hfZGF0YRgEIAEoCBIQCghtb2RlcmF0ZRgFIAEoCBIOCgZoaWRkZW4YBiABKAgi1AEKCFNuYXBzaG90EigKBHJvb20YASABKAsyGi5wYXJsZXkuY2xpZW50LnYxLlJvb21JbmZvEhAKCHJldmlzaW9uGAIgASgEEjMKDHBhcnRpY2lwYW50cxgDIAMoCzIdLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnQSKQoHc3RyZWFtcxgEIAMoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtEiwKBWxvYmJ5GAUgAygLMh0ucGFybGV5LmNsaWVudC52MS5QYXJ0aWNpcGFudCKWAgoIUm9vbUluZm8SDwoHcm9vbV9pZBgBIAEoCRIoCgRraW5kGAIgASgOMhoucGFybGV5LmNsaWVudC52MS5Sb29tS2luZBI+CgphdHRyaWJ1dGVzGAMgAygLMioucGFybGV5LmNsaWVudC52MS5Sb29tSW5mby5BdHRyaWJ1dGVzRW50cnkSFQoNbG9iYnlfZW5hYmxlZBgEIAEoCBIOCgZsb2NrZWQYBSABKAgSGQoRcGFydGljaXBhbnRfY291bnQYBiABKA0SGgoSY3JlYXRlZF9hdF91bml4X21zGAcgASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsQCCgtQYXJ0aWNpcGFudBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSJAoEcm9sZRgEIAEoDjIWLnBhcmxleS5jbGllbnQudjEuUm9sZRIyCgtwZXJtaXNzaW9ucxgFIAEoCzIdLnBhcmxleS5jbGllbnQudjEuUGVybWlzc2lvbnMSQQoKYXR0cmlidXRlcxgGIAMoCzItLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnQuQXR0cmlidXRlc0VudHJ5EhkKEWpvaW5lZF9hdF91bml4X21zGAcgASgEEhMKC2hhbmRfcmFpc2VkGAggASgIGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBItsBCgZTdHJlYW0SEQoJc3RyZWFtX2lkGAEgASgNEhYKDnBhcnRpY2lwYW50X2lkGAIgASgJEgwKBG5hbWUYAyABKAkSJwoGdHJhY2tzGAQgAygLMhcucGFybGV5LmNsaWVudC52MS5UcmFjaxI8CgphdHRyaWJ1dGVzGAUgAygLMigucGFybGV5LmNsaWVudC52MS5TdHJlYW0uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrQBCgVUcmFjaxILCgNtaWQYASABKAkSKQoEa2luZBgCIAEoDjIbLnBhcmxleS5jbGllbnQudjEuVHJhY2tLaW5kEigKBnNvdXJjZRgDIAEoDjIYLnBhcmxleS5jbGllbnQudjEuU291cmNlEg0KBW11dGVkGAQgASgIEgwKBGxpdmUYBSABKAgSDQoFY29kZWMYBiABKAkSDQoFd2lkdGgYByABKA0SDgoGaGVpZ2h0GAggASgNIssFCgtSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgJEiYKBGpvaW4YAiABKAsyFi5wYXJsZXkuY2xpZW50LnYxLkpvaW5IABIoCgVsZWF2ZRgDIAEoCzIXLnBhcmxleS5jbGllbnQudjEuTGVhdmVIABI1CgxnZXRfc25hcHNob3QYBCABKAsyHS5wYXJsZXkuY2xpZW50LnYxLkdldFNuYXBzaG90SAASNQoMb3Blbl9zZXNzaW9uGAUgASgLMh0ucGFybGV5LmNsaWVudC52MS5PcGVuU2Vzc2lvbkgAEjkKDnVwZGF0ZV9zZXNzaW9uGAYgASgLMh8ucGFybGV5LmNsaWVudC52MS5VcGRhdGVTZXNzaW9uSAASNwoNY2xvc2Vfc2Vzc2lvbhgHIAEoCzIeLnBhcmxleS5jbGllbnQudjEuQ2xvc2VTZXNzaW9uSAASMQoKYmluZF9zbG90cxgIIAEoCzIbLnBhcmxleS5jbGllbnQudjEuQmluZFNsb3RzSAASOgoPc2V0X3RyYWNrX211dGVkGAkgASgLMh8ucGFybGV5LmNsaWVudC52MS5TZXRUcmFja011dGVkSAASMwoLdXBkYXRlX3NlbGYYCiABKAsyHC5wYXJsZXkuY2xpZW50LnYxLlVwZGF0ZVNlbGZIABIzCgt1cGRhdGVfcm9vbRgLIAEoCzIcLnBhcmxleS5jbGllbnQudjEuVXBkYXRlUm9vbUgAEi8KCXNlbmRfZGF0YRgMIAEoCzIaLnBhcmxleS5jbGllbnQudjEuU2VuZERhdGFIABIuCghtb2RlcmF0ZRgNIAEoCzIaLnBhcmxleS5jbGllbnQudjEuTW9kZXJhdGVIABIzCgtyZXN0YXJ0X2ljZRgOIAEoCzIcLnBhcmxleS5jbGllbnQudjEuUmVzdGFydEljZUgAQggKBm1ldGhvZCK4AgoMUm9vbVJlc3BvbnNlEioKBmpvaW5lZBgBIAEoCzIYLnBhcmxleS5jbGllbnQudjEuSm9pbmVkSAASJgoEZG9uZRgCIAEoCzIWLnBhcmxleS5jbGllbnQudjEuRG9uZUgAEi4KCHNuYXBzaG90GAMgASgLMhoucGFybGV5LmNsaWVudC52MS5TbmFwc2hvdEgAEjIKB3Nlc3Npb24YBCABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlNlc3Npb25BbnN3ZXJIABItCgVzbG90cxgFIAEoCzIcLnBhcmxleS5jbGllbnQudjEuU2xvdHNCb3VuZEgAEjcKDWljZV9yZXN0YXJ0ZWQYBiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLkljZVJlc3RhcnRlZEgAQggKBnJlc3VsdCIGCgREb25lIpsCCgRKb2luEgwKBG5hbWUYASABKAkSOgoKYXR0cmlidXRlcxgCIAMoCzImLnBhcmxleS5jbGllbnQudjEuSm9pbi5BdHRyaWJ1dGVzRW50cnkSKAoEa2luZBgDIAEoDjIaLnBhcmxleS5jbGllbnQudjEuUm9vbUtpbmQSLwoIc2Vzc2lvbnMYBCADKAsyHS5wYXJsZXkuY2xpZW50LnYxLk9wZW5TZXNzaW9uEh8KF3JlcGxhY2VzX3BhcnRpY2lwYW50X2lkGAUgASgJEhoKEmxlYXZlX3dpdGhfc2Vzc2lvbhgGIAEoCBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKSAQoGSm9pbmVkEhYKDnBhcnRpY2lwYW50X2lkGAEgASgJEiwKCHNuYXBzaG90GAIgASgLMhoucGFybGV5LmNsaWVudC52MS5TbmFwc2hvdBIxCghzZXNzaW9ucxgDIAMoCzIfLnBhcmxleS5jbGllbnQudjEuU2Vzc2lvbkFuc3dlchIPCgd3YWl0aW5nGAQgASgIIgcKBUxlYXZlIg0KC0dldFNuYXBzaG90IsIBCgtPcGVuU2Vzc2lvbhIPCgdzZXNzaW9uGAEgASgJEhEKCW9mZmVyX3NkcBgCIAEoCRIrCghzZWN0aW9ucxgDIAMoCzIZLnBhcmxleS5jbGllbnQudjEuU2VjdGlvbhIvCghiaW5kaW5ncxgEIAMoCzIdLnBhcmxleS5jbGllbnQudjEuU2xvdEJpbmRpbmcSMQoIc3BlYWtlcnMYBSABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlNwZWFrZXJQb2xpY3kiYAoNVXBkYXRlU2Vzc2lvbhIPCgdzZXNzaW9uGAEgASgJEhEKCW9mZmVyX3NkcBgCIAEoCRIrCghzZWN0aW9ucxgDIAMoCzIZLnBhcmxleS5jbGllbnQudjEuU2VjdGlvbiIfCgxDbG9zZVNlc3Npb24SDwoHc2Vzc2lvbhgBIAEoCSJGCgpSZXN0YXJ0SWNlEg8KB3Nlc3Npb24YASABKAkSEQoJaWNlX3VmcmFnGAIgASgJEhQKDGljZV9wYXNzd29yZBgDIAEoCSI3CgxJY2VSZXN0YXJ0ZWQSEQoJaWNlX3VmcmFnGAEgASgJEhQKDGljZV9wYXNzd29yZBgCIAEoCSJ5CgdTZWN0aW9uEgsKA21pZBgBIAEoCRIsCgdwdWJsaXNoGAIgASgLMhkucGFybGV5LmNsaWVudC52MS5QdWJsaXNoSAASLAoHcmVjZWl2ZRgDIAEoCzIZLnBhcmxleS5jbGllbnQudjEuUmVjZWl2ZUgAQgUKA3VzZSKOAgoHUHVibGlzaBIOCgZzdHJlYW0YASABKAkSKAoGc291cmNlGAIgASgOMhgucGFybGV5LmNsaWVudC52MS5Tb3VyY2USDQoFbXV0ZWQYAyABKAgSDQoFd2lkdGgYBCABKA0SDgoGaGVpZ2h0GAUgASgNEkoKEXN0cmVhbV9hdHRyaWJ1dGVzGAYgAygLMi8ucGFybGV5LmNsaWVudC52MS5QdWJsaXNoLlN0cmVhbUF0dHJpYnV0ZXNFbnRyeRIWCg5leGNsdXNpdmVfbmFtZRgHIAEoCBo3ChVTdHJlYW1BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIXCgdSZWNlaXZlEgwKBHBhaXIYASABKA0iygEKDVNlc3Npb25BbnN3ZXISDwoHc2Vzc2lvbhgBIAEoCRISCgphbnN3ZXJfc2RwGAIgASgJEjQKCXB1Ymxpc2hlZBgDIAMoCzIhLnBhcmxleS5jbGllbnQudjEuUHVibGlzaGVkU3RyZWFtEjEKB3JlZnVzZWQYBCADKAsyIC5wYXJsZXkuY2xpZW50LnYxLlJlZnVzZWRTZWN0aW9uEisKBXNsb3RzGAUgAygLMhwucGFybGV5LmNsaWVudC52MS5TbG90UmVzdWx0IjIKD1B1Ymxpc2hlZFN0cmVhbRIMCgRuYW1lGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoDSJFCg5SZWZ1c2VkU2VjdGlvbhILCgNtaWQYASABKAkSJgoFZXJyb3IYAiABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9yIoABCglCaW5kU2xvdHMSDwoHc2Vzc2lvbhgBIAEoCRIvCghiaW5kaW5ncxgCIAMoCzIdLnBhcmxleS5jbGllbnQudjEuU2xvdEJpbmRpbmcSMQoIc3BlYWtlcnMYAyABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlNwZWFrZXJQb2xpY3kiVQoLU2xvdEJpbmRpbmcSCwoDbWlkGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoDRIRCgl0cmFja19taWQYAyABKAkSEwoLc3RyZWFtX25hbWUYBCABKAkiLgoNU3BlYWtlclBvbGljeRIPCgdlbmFibGVkGAEgASgIEgwKBG1pZHMYAiADKAkiOQoKU2xvdHNCb3VuZBIrCgVzbG90cxgBIAMoCzIcLnBhcmxleS5jbGllbnQudjEuU2xvdFJlc3VsdCJUCgpTbG90UmVzdWx0EgsKA21pZBgBIAEoCRIRCglzdHJlYW1faWQYAiABKA0SJgoFZXJyb3IYAyABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9yIj4KDVNldFRyYWNrTXV0ZWQSEQoJc3RyZWFtX2lkGAEgASgNEgsKA21pZBgCIAEoCRINCgVtdXRlZBgDIAEoCCLHAQoKVXBkYXRlU2VsZhIRCgRuYW1lGAEgASgJSACIAQESQAoKYXR0cmlidXRlcxgCIAMoCzIsLnBhcmxleS5jbGllbnQudjEuVXBkYXRlU2VsZi5BdHRyaWJ1dGVzRW50cnkSGAoLaGFuZF9yYWlzZWQYAyABKAhIAYgBARoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIHCgVfbmFtZUIOCgxfaGFuZF9yYWlzZWQizwEKClVwZGF0ZVJvb20SQAoKYXR0cmlidXRlcxgBIAMoCzIsLnBhcmxleS5jbGllbnQudjEuVXBkYXRlUm9vbS5BdHRyaWJ1dGVzRW50cnkSEwoGbG9ja2VkGAIgASgISACIAQESGgoNbG9iYnlfZW5hYmxlZBgDIAEoCEgBiAEBGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgkKB19sb2NrZWRCEAoOX2xvYmJ5X2VuYWJsZWQiWAoIU2VuZERhdGESDwoHcGF5bG9hZBgBIAEoDBINCgV0b3BpYxgCIAEoCRIQCghyZWxpYWJsZRgDIAEoCBIaChJ0b19wYXJ0aWNpcGFudF9pZHMYBCADKAkihQMKCE1vZGVyYXRlEjEKCm11dGVfdHJhY2sYASABKAsyGy5wYXJsZXkuY2xpZW50LnYxLk11dGVUcmFja0gAEjYKDWFza190b191bm11dGUYAiABKAsyHS5wYXJsZXkuY2xpZW50LnYxLkFza1RvVW5tdXRlSAASNQoGcmVtb3ZlGAMgASgLMiMucGFybGV5LmNsaWVudC52MS5SZW1vdmVQYXJ0aWNpcGFudEgAEjEKCmNsb3NlX3Jvb20YBCABKAsyGy5wYXJsZXkuY2xpZW50LnYxLkNsb3NlUm9vbUgAEigKBWFkbWl0GAUgASgLMhcucGFybGV5LmNsaWVudC52MS5BZG1pdEgAEjsKD3NldF9wZXJtaXNzaW9ucxgGIAEoCzIgLnBhcmxleS5jbGllbnQudjEuU2V0UGVybWlzc2lvbnNIABIyCgRtb3ZlGAcgASgLMiIucGFybGV5LmNsaWVudC52MS5Nb3ZlUGFydGljaXBhbnRzSABCCQoHY29tbWFuZCI+CglNdXRlVHJhY2sSEQoJc3RyZWFtX2lkGAEgASgNEgsKA21pZBgCIAEoCRIRCglhbGxfYXVkaW8YAyABKAgiTwoLQXNrVG9Vbm11dGUSFgoOcGFydGljaXBhbnRfaWQYASABKAkSKAoGc291cmNlGAIgASgOMhgucGFybGV5LmNsaWVudC52MS5Tb3VyY2UiSAoRUmVtb3ZlUGFydGljaXBhbnQSFgoOcGFydGljaXBhbnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEgsKA2JhbhgDIAEoCCIbCglDbG9zZVJvb20SDgoGcmVhc29uGAEgASgJIi4KBUFkbWl0EhcKD3BhcnRpY2lwYW50X2lkcxgBIAMoCRIMCgRkZW55GAIgASgIIoIBCg5TZXRQZXJtaXNzaW9ucxIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRIkCgRyb2xlGAIgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEjIKC3Blcm1pc3Npb25zGAMgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucyI/ChBNb3ZlUGFydGljaXBhbnRzEhcKD3BhcnRpY2lwYW50X2lkcxgBIAMoCRISCgp0b19yb29tX2lkGAIgASgJIuwJCglSb29tRXZlbnQSDwoHcm9vbV9pZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBJBChJwYXJ0aWNpcGFudF9qb2luZWQYAyABKAsyIy5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50Sm9pbmVkSAASQwoTcGFydGljaXBhbnRfdXBkYXRlZBgEIAEoCzIkLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnRVcGRhdGVkSAASPQoQcGFydGljaXBhbnRfbGVmdBgFIAEoCzIhLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnRMZWZ0SAASPQoQc3RyZWFtX3B1Ymxpc2hlZBgGIAEoCzIhLnBhcmxleS5jbGllbnQudjEuU3RyZWFtUHVibGlzaGVkSAASOQoOc3RyZWFtX3VwZGF0ZWQYByABKAsyHy5wYXJsZXkuY2xpZW50LnYxLlN0cmVhbVVwZGF0ZWRIABJBChJzdHJlYW1fdW5wdWJsaXNoZWQYCCABKAsyIy5wYXJsZXkuY2xpZW50LnYxLlN0cmVhbVVucHVibGlzaGVkSAASNQoMcm9vbV91cGRhdGVkGAkgASgLMh0ucGFybGV5LmNsaWVudC52MS5Sb29tVXBkYXRlZEgAEjMKC3Jvb21fY2xvc2VkGAogASgLMhwucGFybGV5LmNsaWVudC52MS5Sb29tQ2xvc2VkSAASNwoNbG9iYnlfY2hhbmdlZBgLIAEoCzIeLnBhcmxleS5jbGllbnQudjEuTG9iYnlDaGFuZ2VkSAASLgoIYWRtaXR0ZWQYDCABKAsyGi5wYXJsZXkuY2xpZW50LnYxLkFkbWl0dGVkSAASLAoHcmVtb3ZlZBgNIAEoCzIZLnBhcmxleS5jbGllbnQudjEuUmVtb3ZlZEgAEigKBW1vdmVkGA4gASgLMhcucGFybGV5LmNsaWVudC52MS5Nb3ZlZEgAEjUKDHVubXV0ZV9hc2tlZBgPIAEoCzIdLnBhcmxleS5jbGllbnQudjEuVW5tdXRlQXNrZWRIABI2Cg1tdXRlZF9ieV9ob3N0GBAgASgLMh0ucGFybGV5LmNsaWVudC52MS5NdXRlZEJ5SG9zdEgAEj0KEHNwZWFrZXJzX2NoYW5nZWQYESABKAsyIS5wYXJsZXkuY2xpZW50LnYxLlNwZWFrZXJzQ2hhbmdlZEgAEjcKDXNsb3RzX2NoYW5nZWQYEiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlNsb3RzQ2hhbmdlZEgAEj4KDXNlc3Npb25fc3RhdGUYEyABKAsyJS5wYXJsZXkuY2xpZW50LnYxLlNlc3Npb25TdGF0ZUNoYW5nZWRIABI1Cgxjb2RlY193YW50ZWQYFCABKAsyHS5wYXJsZXkuY2xpZW50LnYxLkNvZGVjV2FudGVkSAASNwoNZGF0YV9yZWNlaXZlZBgVIAEoCzIeLnBhcmxleS5jbGllbnQudjEuRGF0YVJlY2VpdmVkSAASOwoPcXVhbGl0eV9jaGFuZ2VkGBYgASgLMiAucGFybGV5LmNsaWVudC52MS5RdWFsaXR5Q2hhbmdlZEgAEi4KCHNuYXBzaG90GBcgASgLMhoucGFybGV5LmNsaWVudC52MS5TbmFwc2hvdEgAQgcKBWV2ZW50IkcKEVBhcnRpY2lwYW50Sm9pbmVkEjIKC3BhcnRpY2lwYW50GAEgASgLMh0ucGFybGV5LmNsaWVudC52MS5QYXJ0aWNpcGFudCJIChJQYXJ0aWNpcGFudFVwZGF0ZWQSMgoLcGFydGljaXBhbnQYASABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50IlgKD1BhcnRpY2lwYW50TGVmdBIWCg5wYXJ0aWNpcGFudF9pZBgBIAEoCRItCgZyZWFzb24YAiABKA4yHS5wYXJsZXkuY2xpZW50LnYxLkxlYXZlUmVhc29uIjsKD1N0cmVhbVB1Ymxpc2hlZBIoCgZzdHJlYW0YASABKAsyGC5wYXJsZXkuY2xpZW50LnYxLlN0cmVhbSI5Cg1TdHJlYW1VcGRhdGVkEigKBnN0cmVhbRgBIAEoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtIiYKEVN0cmVhbVVucHVibGlzaGVkEhEKCXN0cmVhbV9pZBgBIAEoDSI3CgtSb29tVXBkYXRlZBIoCgRyb29tGAEgASgLMhoucGFybGV5LmNsaWVudC52MS5Sb29tSW5mbyIcCgpSb29tQ2xvc2VkEg4KBnJlYXNvbhgBIAEoCSI+CgxMb2JieUNoYW5nZWQSLgoHd2FpdGluZxgBIAMoCzIdLnBhcmxleS5jbGllbnQudjEuUGFydGljaXBhbnQiRgoIQWRtaXR0ZWQSEAoIYWRtaXR0ZWQYASABKAgSKAoGam9pbmVkGAIgASgLMhgucGFybGV5LmNsaWVudC52MS5Kb2luZWQiMQoHUmVtb3ZlZBImCgVlcnJvchgBIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3IiRQoFTW92ZWQSEgoKdG9fcm9vbV9pZBgBIAEoCRIoCgZqb2luZWQYAiABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkpvaW5lZCJSCgtVbm11dGVBc2tlZBIoCgZzb3VyY2UYASABKA4yGC5wYXJsZXkuY2xpZW50LnYxLlNvdXJjZRIZChFieV9wYXJ0aWNpcGFudF9pZBgCIAEoCSJICgtNdXRlZEJ5SG9zdBIRCglzdHJlYW1faWQYASABKA0SCwoDbWlkGAIgASgJEhkKEWJ5X3BhcnRpY2lwYW50X2lkGAMgASgJIj4KD1NwZWFrZXJzQ2hhbmdlZBIrCghzcGVha2VycxgBIAMoCzIZLnBhcmxleS5jbGllbnQudjEuU3BlYWtlciJDCgdTcGVha2VyEhEKCXN0cmVhbV9pZBgBIAEoDRIWCg5wYXJ0aWNpcGFudF9pZBgCIAEoCRINCgVsZXZlbBgDIAEoDSJMCgxTbG90c0NoYW5nZWQSDwoHc2Vzc2lvbhgBIAEoCRIrCgVzbG90cxgCIAMoCzIcLnBhcmxleS5jbGllbnQudjEuU2xvdFJlc3VsdCJ9ChNTZXNzaW9uU3RhdGVDaGFuZ2VkEg8KB3Nlc3Npb24YASABKAkSLQoFc3RhdGUYAiABKA4yHi5wYXJsZXkuY2xpZW50LnYxLlNlc3Npb25TdGF0ZRImCgVlcnJvchgDIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3IiTAoLQ29kZWNXYW50ZWQSEQoJc3RyZWFtX2lkGAEgASgNEgsKA21pZBgCIAEoCRINCgVjb2RlYxgDIAEoCRIOCgZ3YW50ZWQYBCABKAgiXQoMRGF0YVJlY2VpdmVkEg8KB3BheWxvYWQYASABKAwSDQoFdG9waWMYAiABKAkSEAoIcmVsaWFibGUYAyABKAgSGwoTZnJvbV9wYXJ0aWNpcGFudF9pZBgEIAEoCSJJCg5RdWFsaXR5Q2hhbmdlZBI3CglxdWFsaXRpZXMYASADKAsyJC5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50UXVhbGl0eSJYChJQYXJ0aWNpcGFudFF1YWxpdHkSFgoOcGFydGljaXBhbnRfaWQYASABKAkSKgoHcXVhbGl0eRgCIAEoDjIZLnBhcmxleS5jbGllbnQudjEuUXVhbGl0eSpzCghSb29tS2luZBIZChVST09NX0tJTkRfVU5TUEVDSUZJRUQQABIYChRST09NX0tJTkRfT05FX1RPX09ORRABEhgKFFJPT01fS0lORF9DT05GRVJFTkNFEAISGAoUUk9PTV9LSU5EX0xJVkVfQ0xBU1MQAypOCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX0hPU1QQARIQCgxST0xFX1NQRUFLRVIQAhIPCgtST0xFX1ZJRVdFUhADKokBCgZTb3VyY2USFgoSU09VUkNFX1VOU1BFQ0lGSUVEEAASEQoNU09VUkNFX0NBTUVSQRABEhUKEVNPVVJDRV9NSUNST1BIT05FEAISEQoNU09VUkNFX1NDUkVFThADEhcKE1NPVVJDRV9TQ1JFRU5fQVVESU8QBBIRCg1TT1VSQ0VfQ1VTVE9NEAUqUwoJVHJhY2tLaW5kEhoKFlRSQUNLX0tJTkRfVU5TUEVDSUZJRUQQABIUChBUUkFDS19LSU5EX0FVRElPEAESFAoQVFJBQ0tfS0lORF9WSURFTxACKo8CCgtMZWF2ZVJlYXNvbhIcChhMRUFWRV9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFMRUFWRV9SRUFTT05fTEVGVBABEhgKFExFQVZFX1JFQVNPTl9SRU1PVkVEEAISIAocTEVBVkVfUkVBU09OX0NPTk5FQ1RJT05fTE9TVBADEhYKEkxFQVZFX1JFQVNPTl9NT1ZFRBAEEhwKGExFQVZFX1JFQVNPTl9ST09NX0NMT1NFRBAFEhkKFUxFQVZFX1JFQVNPTl9SRVBMQUNFRBAGEh4KGkxFQVZFX1JFQVNPTl9TRVNTSU9OX0VOREVEEAcSHgoaTEVBVkVfUkVBU09OX1RPS0VOX0VYUElSRUQQCCpiCgxTZXNzaW9uU3RhdGUSHQoZU0VTU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhsKF1NFU1NJT05fU1RBVEVfQ09OTkVDVEVEEAESFgoSU0VTU0lPTl9TVEFURV9MT1NUEAIqagoHUXVhbGl0eRIXChNRVUFMSVRZX1VOU1BFQ0lGSUVEEAASEAoMUVVBTElUWV9HT09EEAESEAoMUVVBTElUWV9GQUlSEAISEAoMUVVBTElUWV9QT09SEAMSEAoMUVVBTElUWV9MT1NUEARiBnByb3RvMw");
 
 /**
  * From the error table (docs/specs/errors.md). `message` is for people and logs, never for programs.
@@ -433,6 +433,12 @@ export type RoomRequest = Message<"parley.client.v1.RoomRequest"> & {
      */
     value: Moderate;
     case: "moderate";
+  } | {
+    /**
+     * @generated from field: parley.client.v1.RestartIce restart_ice = 14;
+     */
+    value: RestartIce;
+    case: "restartIce";
   } | { case: undefined; value?: undefined };
 };
 
@@ -480,6 +486,12 @@ export type RoomResponse = Message<"parley.client.v1.RoomResponse"> & {
      */
     value: SlotsBound;
     case: "slots";
+  } | {
+    /**
+     * @generated from field: parley.client.v1.IceRestarted ice_restarted = 6;
+     */
+    value: IceRestarted;
+    case: "iceRestarted";
   } | { case: undefined; value?: undefined };
 };
 
@@ -537,6 +549,13 @@ export type Join = Message<"parley.client.v1.Join"> & {
    * @generated from field: string replaces_participant_id = 5;
    */
   replacesParticipantId: string;
+
+  /**
+   * The participant leaves when its session ends (WHIP, WHEP: the session is all there is of it).
+   *
+   * @generated from field: bool leave_with_session = 6;
+   */
+  leaveWithSession: boolean;
 };
 
 /**
@@ -698,6 +717,57 @@ export const CloseSessionSchema: GenMessage<CloseSession> = /*@__PURE__*/
   messageDesc(file_parley_client_v1_room, 16);
 
 /**
+ * An ICE restart without a new offer (a WHIP PATCH).
+ *
+ * @generated from message parley.client.v1.RestartIce
+ */
+export type RestartIce = Message<"parley.client.v1.RestartIce"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * @generated from field: string ice_ufrag = 2;
+   */
+  iceUfrag: string;
+
+  /**
+   * @generated from field: string ice_password = 3;
+   */
+  icePassword: string;
+};
+
+/**
+ * Describes the message parley.client.v1.RestartIce.
+ * Use `create(RestartIceSchema)` to create a new message.
+ */
+export const RestartIceSchema: GenMessage<RestartIce> = /*@__PURE__*/
+  messageDesc(file_parley_client_v1_room, 17);
+
+/**
+ * @generated from message parley.client.v1.IceRestarted
+ */
+export type IceRestarted = Message<"parley.client.v1.IceRestarted"> & {
+  /**
+   * @generated from field: string ice_ufrag = 1;
+   */
+  iceUfrag: string;
+
+  /**
+   * @generated from field: string ice_password = 2;
+   */
+  icePassword: string;
+};
+
+/**
+ * Describes the message parley.client.v1.IceRestarted.
+ * Use `create(IceRestartedSchema)` to create a new message.
+ */
+export const IceRestartedSchema: GenMessage<IceRestarted> = /*@__PURE__*/
+  messageDesc(file_parley_client_v1_room, 18);
+
+/**
  * @generated from message parley.client.v1.Section
  */
 export type Section = Message<"parley.client.v1.Section"> & {
@@ -729,7 +799,7 @@ export type Section = Message<"parley.client.v1.Section"> & {
  * Use `create(SectionSchema)` to create a new message.
  */
 export const SectionSchema: GenMessage<Section> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 17);
+  messageDesc(file_parley_client_v1_room, 19);
 
 /**
  * @generated from message parley.client.v1.Publish
@@ -766,6 +836,13 @@ export type Publish = Message<"parley.client.v1.Publish"> & {
    * @generated from field: map<string, string> stream_attributes = 6;
    */
   streamAttributes: { [key: string]: string };
+
+  /**
+   * One stream of this name in the room (WHIP): an older one of the same user is replaced, a living one of somebody else refuses this one.
+   *
+   * @generated from field: bool exclusive_name = 7;
+   */
+  exclusiveName: boolean;
 };
 
 /**
@@ -773,7 +850,7 @@ export type Publish = Message<"parley.client.v1.Publish"> & {
  * Use `create(PublishSchema)` to create a new message.
  */
 export const PublishSchema: GenMessage<Publish> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 18);
+  messageDesc(file_parley_client_v1_room, 20);
 
 /**
  * A slot. Audio and video sections of one pair share the number, so that lips stay in sync.
@@ -792,7 +869,7 @@ export type Receive = Message<"parley.client.v1.Receive"> & {
  * Use `create(ReceiveSchema)` to create a new message.
  */
 export const ReceiveSchema: GenMessage<Receive> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 19);
+  messageDesc(file_parley_client_v1_room, 21);
 
 /**
  * @generated from message parley.client.v1.SessionAnswer
@@ -833,7 +910,7 @@ export type SessionAnswer = Message<"parley.client.v1.SessionAnswer"> & {
  * Use `create(SessionAnswerSchema)` to create a new message.
  */
 export const SessionAnswerSchema: GenMessage<SessionAnswer> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 20);
+  messageDesc(file_parley_client_v1_room, 22);
 
 /**
  * @generated from message parley.client.v1.PublishedStream
@@ -855,7 +932,7 @@ export type PublishedStream = Message<"parley.client.v1.PublishedStream"> & {
  * Use `create(PublishedStreamSchema)` to create a new message.
  */
 export const PublishedStreamSchema: GenMessage<PublishedStream> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 21);
+  messageDesc(file_parley_client_v1_room, 23);
 
 /**
  * @generated from message parley.client.v1.RefusedSection
@@ -877,7 +954,7 @@ export type RefusedSection = Message<"parley.client.v1.RefusedSection"> & {
  * Use `create(RefusedSectionSchema)` to create a new message.
  */
 export const RefusedSectionSchema: GenMessage<RefusedSection> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 22);
+  messageDesc(file_parley_client_v1_room, 24);
 
 /**
  * Desired bindings of a session's slots. Slots that are not named keep theirs.
@@ -906,7 +983,7 @@ export type BindSlots = Message<"parley.client.v1.BindSlots"> & {
  * Use `create(BindSlotsSchema)` to create a new message.
  */
 export const BindSlotsSchema: GenMessage<BindSlots> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 23);
+  messageDesc(file_parley_client_v1_room, 25);
 
 /**
  * @generated from message parley.client.v1.SlotBinding
@@ -930,6 +1007,13 @@ export type SlotBinding = Message<"parley.client.v1.SlotBinding"> & {
    * @generated from field: string track_mid = 3;
    */
   trackMid: string;
+
+  /**
+   * Instead of stream_id: whichever stream has this name, now or later (WHEP).
+   *
+   * @generated from field: string stream_name = 4;
+   */
+  streamName: string;
 };
 
 /**
@@ -937,7 +1021,7 @@ export type SlotBinding = Message<"parley.client.v1.SlotBinding"> & {
  * Use `create(SlotBindingSchema)` to create a new message.
  */
 export const SlotBindingSchema: GenMessage<SlotBinding> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 24);
+  messageDesc(file_parley_client_v1_room, 26);
 
 /**
  * Audio slots that the server binds by itself to the loudest speakers, the video pair's audio first.
@@ -961,7 +1045,7 @@ export type SpeakerPolicy = Message<"parley.client.v1.SpeakerPolicy"> & {
  * Use `create(SpeakerPolicySchema)` to create a new message.
  */
 export const SpeakerPolicySchema: GenMessage<SpeakerPolicy> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 25);
+  messageDesc(file_parley_client_v1_room, 27);
 
 /**
  * @generated from message parley.client.v1.SlotsBound
@@ -978,7 +1062,7 @@ export type SlotsBound = Message<"parley.client.v1.SlotsBound"> & {
  * Use `create(SlotsBoundSchema)` to create a new message.
  */
 export const SlotsBoundSchema: GenMessage<SlotsBound> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 26);
+  messageDesc(file_parley_client_v1_room, 28);
 
 /**
  * @generated from message parley.client.v1.SlotResult
@@ -1007,7 +1091,7 @@ export type SlotResult = Message<"parley.client.v1.SlotResult"> & {
  * Use `create(SlotResultSchema)` to create a new message.
  */
 export const SlotResultSchema: GenMessage<SlotResult> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 27);
+  messageDesc(file_parley_client_v1_room, 29);
 
 /**
  * @generated from message parley.client.v1.SetTrackMuted
@@ -1034,7 +1118,7 @@ export type SetTrackMuted = Message<"parley.client.v1.SetTrackMuted"> & {
  * Use `create(SetTrackMutedSchema)` to create a new message.
  */
 export const SetTrackMutedSchema: GenMessage<SetTrackMuted> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 28);
+  messageDesc(file_parley_client_v1_room, 30);
 
 /**
  * @generated from message parley.client.v1.UpdateSelf
@@ -1063,7 +1147,7 @@ export type UpdateSelf = Message<"parley.client.v1.UpdateSelf"> & {
  * Use `create(UpdateSelfSchema)` to create a new message.
  */
 export const UpdateSelfSchema: GenMessage<UpdateSelf> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 29);
+  messageDesc(file_parley_client_v1_room, 31);
 
 /**
  * @generated from message parley.client.v1.UpdateRoom
@@ -1090,7 +1174,7 @@ export type UpdateRoom = Message<"parley.client.v1.UpdateRoom"> & {
  * Use `create(UpdateRoomSchema)` to create a new message.
  */
 export const UpdateRoomSchema: GenMessage<UpdateRoom> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 30);
+  messageDesc(file_parley_client_v1_room, 32);
 
 /**
  * @generated from message parley.client.v1.SendData
@@ -1126,7 +1210,7 @@ export type SendData = Message<"parley.client.v1.SendData"> & {
  * Use `create(SendDataSchema)` to create a new message.
  */
 export const SendDataSchema: GenMessage<SendData> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 31);
+  messageDesc(file_parley_client_v1_room, 33);
 
 /**
  * @generated from message parley.client.v1.Moderate
@@ -1187,7 +1271,7 @@ export type Moderate = Message<"parley.client.v1.Moderate"> & {
  * Use `create(ModerateSchema)` to create a new message.
  */
 export const ModerateSchema: GenMessage<Moderate> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 32);
+  messageDesc(file_parley_client_v1_room, 34);
 
 /**
  * @generated from message parley.client.v1.MuteTrack
@@ -1216,7 +1300,7 @@ export type MuteTrack = Message<"parley.client.v1.MuteTrack"> & {
  * Use `create(MuteTrackSchema)` to create a new message.
  */
 export const MuteTrackSchema: GenMessage<MuteTrack> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 33);
+  messageDesc(file_parley_client_v1_room, 35);
 
 /**
  * @generated from message parley.client.v1.AskToUnmute
@@ -1238,7 +1322,7 @@ export type AskToUnmute = Message<"parley.client.v1.AskToUnmute"> & {
  * Use `create(AskToUnmuteSchema)` to create a new message.
  */
 export const AskToUnmuteSchema: GenMessage<AskToUnmute> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 34);
+  messageDesc(file_parley_client_v1_room, 36);
 
 /**
  * @generated from message parley.client.v1.RemoveParticipant
@@ -1267,7 +1351,7 @@ export type RemoveParticipant = Message<"parley.client.v1.RemoveParticipant"> & 
  * Use `create(RemoveParticipantSchema)` to create a new message.
  */
 export const RemoveParticipantSchema: GenMessage<RemoveParticipant> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 35);
+  messageDesc(file_parley_client_v1_room, 37);
 
 /**
  * @generated from message parley.client.v1.CloseRoom
@@ -1284,7 +1368,7 @@ export type CloseRoom = Message<"parley.client.v1.CloseRoom"> & {
  * Use `create(CloseRoomSchema)` to create a new message.
  */
 export const CloseRoomSchema: GenMessage<CloseRoom> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 36);
+  messageDesc(file_parley_client_v1_room, 38);
 
 /**
  * @generated from message parley.client.v1.Admit
@@ -1306,7 +1390,7 @@ export type Admit = Message<"parley.client.v1.Admit"> & {
  * Use `create(AdmitSchema)` to create a new message.
  */
 export const AdmitSchema: GenMessage<Admit> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 37);
+  messageDesc(file_parley_client_v1_room, 39);
 
 /**
  * @generated from message parley.client.v1.SetPermissions
@@ -1333,7 +1417,7 @@ export type SetPermissions = Message<"parley.client.v1.SetPermissions"> & {
  * Use `create(SetPermissionsSchema)` to create a new message.
  */
 export const SetPermissionsSchema: GenMessage<SetPermissions> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 38);
+  messageDesc(file_parley_client_v1_room, 40);
 
 /**
  * Breakout and back: the participants get `moved` and are members of the other room, over the same connection.
@@ -1357,7 +1441,7 @@ export type MoveParticipants = Message<"parley.client.v1.MoveParticipants"> & {
  * Use `create(MoveParticipantsSchema)` to create a new message.
  */
 export const MoveParticipantsSchema: GenMessage<MoveParticipants> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 39);
+  messageDesc(file_parley_client_v1_room, 41);
 
 /**
  * @generated from message parley.client.v1.RoomEvent
@@ -1514,7 +1598,7 @@ export type RoomEvent = Message<"parley.client.v1.RoomEvent"> & {
  * Use `create(RoomEventSchema)` to create a new message.
  */
 export const RoomEventSchema: GenMessage<RoomEvent> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 40);
+  messageDesc(file_parley_client_v1_room, 42);
 
 /**
  * @generated from message parley.client.v1.ParticipantJoined
@@ -1531,7 +1615,7 @@ export type ParticipantJoined = Message<"parley.client.v1.ParticipantJoined"> & 
  * Use `create(ParticipantJoinedSchema)` to create a new message.
  */
 export const ParticipantJoinedSchema: GenMessage<ParticipantJoined> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 41);
+  messageDesc(file_parley_client_v1_room, 43);
 
 /**
  * @generated from message parley.client.v1.ParticipantUpdated
@@ -1548,7 +1632,7 @@ export type ParticipantUpdated = Message<"parley.client.v1.ParticipantUpdated"> 
  * Use `create(ParticipantUpdatedSchema)` to create a new message.
  */
 export const ParticipantUpdatedSchema: GenMessage<ParticipantUpdated> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 42);
+  messageDesc(file_parley_client_v1_room, 44);
 
 /**
  * @generated from message parley.client.v1.ParticipantLeft
@@ -1570,7 +1654,7 @@ export type ParticipantLeft = Message<"parley.client.v1.ParticipantLeft"> & {
  * Use `create(ParticipantLeftSchema)` to create a new message.
  */
 export const ParticipantLeftSchema: GenMessage<ParticipantLeft> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 43);
+  messageDesc(file_parley_client_v1_room, 45);
 
 /**
  * @generated from message parley.client.v1.StreamPublished
@@ -1587,7 +1671,7 @@ export type StreamPublished = Message<"parley.client.v1.StreamPublished"> & {
  * Use `create(StreamPublishedSchema)` to create a new message.
  */
 export const StreamPublishedSchema: GenMessage<StreamPublished> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 44);
+  messageDesc(file_parley_client_v1_room, 46);
 
 /**
  * @generated from message parley.client.v1.StreamUpdated
@@ -1604,7 +1688,7 @@ export type StreamUpdated = Message<"parley.client.v1.StreamUpdated"> & {
  * Use `create(StreamUpdatedSchema)` to create a new message.
  */
 export const StreamUpdatedSchema: GenMessage<StreamUpdated> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 45);
+  messageDesc(file_parley_client_v1_room, 47);
 
 /**
  * @generated from message parley.client.v1.StreamUnpublished
@@ -1621,7 +1705,7 @@ export type StreamUnpublished = Message<"parley.client.v1.StreamUnpublished"> & 
  * Use `create(StreamUnpublishedSchema)` to create a new message.
  */
 export const StreamUnpublishedSchema: GenMessage<StreamUnpublished> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 46);
+  messageDesc(file_parley_client_v1_room, 48);
 
 /**
  * @generated from message parley.client.v1.RoomUpdated
@@ -1638,7 +1722,7 @@ export type RoomUpdated = Message<"parley.client.v1.RoomUpdated"> & {
  * Use `create(RoomUpdatedSchema)` to create a new message.
  */
 export const RoomUpdatedSchema: GenMessage<RoomUpdated> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 47);
+  messageDesc(file_parley_client_v1_room, 49);
 
 /**
  * @generated from message parley.client.v1.RoomClosed
@@ -1655,7 +1739,7 @@ export type RoomClosed = Message<"parley.client.v1.RoomClosed"> & {
  * Use `create(RoomClosedSchema)` to create a new message.
  */
 export const RoomClosedSchema: GenMessage<RoomClosed> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 48);
+  messageDesc(file_parley_client_v1_room, 50);
 
 /**
  * @generated from message parley.client.v1.LobbyChanged
@@ -1672,7 +1756,7 @@ export type LobbyChanged = Message<"parley.client.v1.LobbyChanged"> & {
  * Use `create(LobbyChangedSchema)` to create a new message.
  */
 export const LobbyChangedSchema: GenMessage<LobbyChanged> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 49);
+  messageDesc(file_parley_client_v1_room, 51);
 
 /**
  * @generated from message parley.client.v1.Admitted
@@ -1696,7 +1780,7 @@ export type Admitted = Message<"parley.client.v1.Admitted"> & {
  * Use `create(AdmittedSchema)` to create a new message.
  */
 export const AdmittedSchema: GenMessage<Admitted> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 50);
+  messageDesc(file_parley_client_v1_room, 52);
 
 /**
  * @generated from message parley.client.v1.Removed
@@ -1713,7 +1797,7 @@ export type Removed = Message<"parley.client.v1.Removed"> & {
  * Use `create(RemovedSchema)` to create a new message.
  */
 export const RemovedSchema: GenMessage<Removed> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 51);
+  messageDesc(file_parley_client_v1_room, 53);
 
 /**
  * @generated from message parley.client.v1.Moved
@@ -1737,7 +1821,7 @@ export type Moved = Message<"parley.client.v1.Moved"> & {
  * Use `create(MovedSchema)` to create a new message.
  */
 export const MovedSchema: GenMessage<Moved> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 52);
+  messageDesc(file_parley_client_v1_room, 54);
 
 /**
  * @generated from message parley.client.v1.UnmuteAsked
@@ -1759,7 +1843,7 @@ export type UnmuteAsked = Message<"parley.client.v1.UnmuteAsked"> & {
  * Use `create(UnmuteAskedSchema)` to create a new message.
  */
 export const UnmuteAskedSchema: GenMessage<UnmuteAsked> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 53);
+  messageDesc(file_parley_client_v1_room, 55);
 
 /**
  * @generated from message parley.client.v1.MutedByHost
@@ -1786,7 +1870,7 @@ export type MutedByHost = Message<"parley.client.v1.MutedByHost"> & {
  * Use `create(MutedByHostSchema)` to create a new message.
  */
 export const MutedByHostSchema: GenMessage<MutedByHost> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 54);
+  messageDesc(file_parley_client_v1_room, 56);
 
 /**
  * Loudest first; those who stopped are not in it.
@@ -1805,7 +1889,7 @@ export type SpeakersChanged = Message<"parley.client.v1.SpeakersChanged"> & {
  * Use `create(SpeakersChangedSchema)` to create a new message.
  */
 export const SpeakersChangedSchema: GenMessage<SpeakersChanged> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 55);
+  messageDesc(file_parley_client_v1_room, 57);
 
 /**
  * @generated from message parley.client.v1.Speaker
@@ -1834,7 +1918,7 @@ export type Speaker = Message<"parley.client.v1.Speaker"> & {
  * Use `create(SpeakerSchema)` to create a new message.
  */
 export const SpeakerSchema: GenMessage<Speaker> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 56);
+  messageDesc(file_parley_client_v1_room, 58);
 
 /**
  * What the slots of a session really send now. The CSRC in the packets is the last word.
@@ -1858,7 +1942,7 @@ export type SlotsChanged = Message<"parley.client.v1.SlotsChanged"> & {
  * Use `create(SlotsChangedSchema)` to create a new message.
  */
 export const SlotsChangedSchema: GenMessage<SlotsChanged> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 57);
+  messageDesc(file_parley_client_v1_room, 59);
 
 /**
  * @generated from message parley.client.v1.SessionStateChanged
@@ -1885,7 +1969,7 @@ export type SessionStateChanged = Message<"parley.client.v1.SessionStateChanged"
  * Use `create(SessionStateChangedSchema)` to create a new message.
  */
 export const SessionStateChangedSchema: GenMessage<SessionStateChanged> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 58);
+  messageDesc(file_parley_client_v1_room, 60);
 
 /**
  * Somebody cannot decode the stream's codec: publish a backup in this one while it is wanted.
@@ -1921,7 +2005,7 @@ export type CodecWanted = Message<"parley.client.v1.CodecWanted"> & {
  * Use `create(CodecWantedSchema)` to create a new message.
  */
 export const CodecWantedSchema: GenMessage<CodecWanted> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 59);
+  messageDesc(file_parley_client_v1_room, 61);
 
 /**
  * @generated from message parley.client.v1.DataReceived
@@ -1953,7 +2037,7 @@ export type DataReceived = Message<"parley.client.v1.DataReceived"> & {
  * Use `create(DataReceivedSchema)` to create a new message.
  */
 export const DataReceivedSchema: GenMessage<DataReceived> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 60);
+  messageDesc(file_parley_client_v1_room, 62);
 
 /**
  * @generated from message parley.client.v1.QualityChanged
@@ -1970,7 +2054,7 @@ export type QualityChanged = Message<"parley.client.v1.QualityChanged"> & {
  * Use `create(QualityChangedSchema)` to create a new message.
  */
 export const QualityChangedSchema: GenMessage<QualityChanged> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 61);
+  messageDesc(file_parley_client_v1_room, 63);
 
 /**
  * @generated from message parley.client.v1.ParticipantQuality
@@ -1992,7 +2076,7 @@ export type ParticipantQuality = Message<"parley.client.v1.ParticipantQuality"> 
  * Use `create(ParticipantQualitySchema)` to create a new message.
  */
 export const ParticipantQualitySchema: GenMessage<ParticipantQuality> = /*@__PURE__*/
-  messageDesc(file_parley_client_v1_room, 62);
+  messageDesc(file_parley_client_v1_room, 64);
 
 /**
  * @generated from enum parley.client.v1.RoomKind
@@ -2182,6 +2266,21 @@ export const LeaveReason = {
    * @generated from enum value: LEAVE_REASON_ROOM_CLOSED = 5;
    */
   ROOM_CLOSED: 5,
+
+  /**
+   * @generated from enum value: LEAVE_REASON_REPLACED = 6;
+   */
+  REPLACED: 6,
+
+  /**
+   * @generated from enum value: LEAVE_REASON_SESSION_ENDED = 7;
+   */
+  SESSION_ENDED: 7,
+
+  /**
+   * @generated from enum value: LEAVE_REASON_TOKEN_EXPIRED = 8;
+   */
+  TOKEN_EXPIRED: 8,
 } as const;
 
 /**
