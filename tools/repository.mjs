@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const cacheFolder = join(root, "node_modules", ".cache", "parley");
 

@@ -79,6 +79,10 @@ export interface Bucket {
   /** Calls `handler` with the entries there are, then with each change; `value` undefined means deleted. */
   watch(
     prefix: string,
-    handler: (change: { readonly key: string; readonly value: Uint8Array | undefined; readonly revision: number }) => void,
+    handler: (change: {
+      readonly key: string;
+      readonly value: Uint8Array | undefined;
+      readonly revision: number;
+    }) => void,
   ): Subscription;
 }

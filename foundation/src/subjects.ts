@@ -22,7 +22,8 @@ export const subjects = {
   roomCommand: (appId: string, roomId: string): string => `room.${subjectToken(appId)}.${subjectToken(roomId)}.command`,
   roomCommandAll: "room.*.*.command",
   /** Request between the owners of two rooms: RoomTransfer; the reply is a RoomTransferReply. */
-  roomTransfer: (appId: string, roomId: string): string => `room.${subjectToken(appId)}.${subjectToken(roomId)}.transfer`,
+  roomTransfer: (appId: string, roomId: string): string =>
+    `room.${subjectToken(appId)}.${subjectToken(roomId)}.transfer`,
   roomTransferAll: "room.*.*.transfer",
   /** RoomEventDelivery, to the process that holds the connection. */
   connectionEvent: (connectionId: string): string => `conn.${mintedToken(connectionId)}.event`,

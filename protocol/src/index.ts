@@ -1,3 +1,4 @@
+export * from "./errors/close-codes.ts";
 export * from "./errors/error-table.ts";
 export * from "./gen/parley/bus/v1/room_pb.ts";
 export * from "./gen/parley/bus/v1/session_pb.ts";

@@ -1,3 +1,4 @@
+export * from "./contracts/bus-contract.ts";
 export * from "./fuzz-budget.ts";
 export * from "./loggers.ts";
 export * from "./mutation.ts";
@@ -7,6 +8,7 @@ export * from "./child.ts";
 export * from "./chromium.ts";
 export * from "./deadline.ts";
 export * from "./direct-link.ts";
+export * from "./firefox.ts";
 export * from "./free-port.ts";
 export * from "./script-page.ts";
 export * from "./test-card.ts";

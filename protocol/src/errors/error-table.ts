@@ -15,6 +15,9 @@ export const errorTable = {
   "precondition-failed": row(1006, 412, "changed", "If-Match names an old ICE generation.", "take the current ETag"),
   "precondition-required": row(1007, 428, "changed", "If-Match is missing.", "send the ETag of the session"),
   "bad-config": row(1008, 400, "never", "The configuration is not valid.", "fix the configuration"),
+  "bad-frame": row(1010, 400, "never", "A frame cannot be read or comes out of order.", "fix the client"),
+  "frame-too-large": row(1011, 413, "never", "A frame is larger than the limit.", "send less"),
+  "unknown-subprotocol": row(1012, 400, "never", "No offered subprotocol is known here.", "offer parley.v1.proto"),
   "bad-id": row(1009, 400, "never", "A name is empty, too long or has control characters.", "choose another name"),
 
   // 2xxx: who is asking.
@@ -32,7 +35,13 @@ export const errorTable = {
 
   // 3xxx: sessions and negotiation.
   "sdp-malformed": row(3001, 400, "never", "The SDP cannot be read.", "send an SDP of RFC 8866"),
-  "sdp-unsupported": row(3002, 422, "never", "The SDP lacks what Parley needs.", "offer BUNDLE, rtcp-mux, ICE and DTLS"),
+  "sdp-unsupported": row(
+    3002,
+    422,
+    "never",
+    "The SDP lacks what Parley needs.",
+    "offer BUNDLE, rtcp-mux, ICE and DTLS",
+  ),
   "no-common-codec": row(3003, 422, "never", "No offered codec can be used.", "offer another codec"),
   "session-not-found": row(3004, 404, "new-session", "There is no such session (any more).", "make a new session"),
   "session-lost": row(3005, 410, "new-session", "The media node of the session is gone.", "make a new PeerConnection"),
@@ -51,7 +60,13 @@ export const errorTable = {
   "already-in-room": row(4003, 409, "never", "This connection has joined the room already.", "leave first"),
   "room-full": row(4004, 409, "later", "The room has as many participants as it may.", "try again later"),
   "room-locked": row(4005, 403, "later", "The room is locked.", "ask a host"),
-  "room-not-there": row(4006, 404, "later", "The room does not exist and this token may not create it.", "wait for a host"),
+  "room-not-there": row(
+    4006,
+    404,
+    "later",
+    "The room does not exist and this token may not create it.",
+    "wait for a host",
+  ),
   "in-lobby": row(4007, 403, "later", "The participant waits for admission.", "wait for the event"),
   "not-admitted": row(4008, 403, "never", "A host did not let the participant in.", "nothing"),
   removed: row(4009, 403, "never", "A host removed the participant.", "nothing"),
@@ -68,7 +83,13 @@ export const errorTable = {
   "attributes-too-large": row(4020, 413, "never", "The attributes are larger than the limit.", "send less"),
   "data-too-large": row(4021, 413, "never", "The data message is larger than the limit.", "send less"),
   "own-stream": row(4022, 409, "never", "A session cannot be sent what it publishes itself.", "bind another stream"),
-  "wrong-kind": row(4023, 409, "never", "Sound does not fit a slot for pictures, nor the reverse.", "bind to another slot"),
+  "wrong-kind": row(
+    4023,
+    409,
+    "never",
+    "Sound does not fit a slot for pictures, nor the reverse.",
+    "bind to another slot",
+  ),
   "room-moved": row(4024, 503, "later", "Another process owns the room now.", "try again"),
   "too-many-rooms": row(4025, 503, "later", "The server has as many rooms as it may.", "try another server"),
   "stream-muted": row(4026, 403, "never", "A host muted the track.", "ask a host"),
@@ -76,6 +97,10 @@ export const errorTable = {
   // 5xxx: limits and load.
   "rate-limited": row(5001, 429, "later", "Too many requests.", "try again after Retry-After"),
   "too-many-sessions": row(5002, 503, "later", "The server has as many sessions as it may.", "try another server"),
+  "too-many-connections": row(5004, 429, "later", "Too many connections of this user or address.", "close some"),
+  "connect-timeout": row(5005, 0, "later", "No connect frame came in time.", "connect again"),
+  "connection-silent": row(5006, 0, "later", "Nothing was heard for too long.", "connect again and resume"),
+  "connection-slow": row(5007, 0, "later", "Frames are taken too slowly.", "connect again and resume"),
   draining: row(5003, 503, "later", "The server is shutting down.", "try another server"),
 
   // 9xxx: faults of ours.
