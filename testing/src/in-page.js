@@ -43,12 +43,13 @@
    * A publisher's media. With `flashEveryMs` the picture turns white, and the tone sounds, for 120 ms at the same instants; otherwise the
    * tone is steady.
    */
-  function makeMedia({ colour, toneHz, fps = 15, flashEveryMs }) {
+  async function makeMedia({ colour, toneHz, fps = 15, flashEveryMs }) {
     const canvas = document.createElement("canvas");
     canvas.width = CARD.width;
     canvas.height = CARD.height;
     const context = canvas.getContext("2d", { alpha: false });
     const media = { canvas, number: 0, flashes: [] };
+    if (parleyTest.withoutAudioDevice) return addSteady(media, canvas, context, colour, fps);
     const audio = audioContext();
     const oscillator = new OscillatorNode(audio, { frequency: toneHz });
     const gain = new GainNode(audio, { gain: flashEveryMs === undefined ? 0.25 : 0 });
@@ -77,6 +78,22 @@
     media.close = () => {
       clearInterval(timer);
       oscillator.stop();
+      for (const track of media.stream.getTracks()) track.stop();
+    };
+    const id = nextId++;
+    medias.set(id, media);
+    return id;
+  }
+
+  /** The same where no AudioContext runs: the browser's fake microphone, whose tone the launcher has set. */
+  async function addSteady(media, canvas, context, colour, fps) {
+    const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const draw = () => drawCard(context, media.number++, colour, false);
+    draw();
+    const timer = setInterval(draw, 1000 / fps);
+    media.stream = new MediaStream([...canvas.captureStream(fps).getVideoTracks(), ...microphone.getAudioTracks()]);
+    media.close = () => {
+      clearInterval(timer);
       for (const track of media.stream.getTracks()) track.stop();
     };
     const id = nextId++;
@@ -212,6 +229,8 @@
       video.srcObject = stream;
       video.play().catch(() => {});
       if (track.kind !== "audio") return;
+      sink.audioTrack = track;
+      if (parleyTest.withoutAudioDevice) return;
       const audio = audioContext();
       sink.source = audio.createMediaStreamSource(new MediaStream([track]));
       sink.analyser = new AnalyserNode(audio, { fftSize: 8192, smoothingTimeConstant: 0 });
@@ -310,7 +329,37 @@
   /** The strongest frequency that is heard right now. */
   function tone(id) {
     const { seen } = clients.get(id);
+    if (parleyTest.withoutAudioDevice && seen.audioTrack !== undefined) return recordedTone(seen.audioTrack);
     return seen.analyser === undefined ? { peakHz: 0, peakDb: -200 } : strongest(seen.analyser);
+  }
+
+  /**
+   * Half a second of a track, recorded and decoded again: Firefox on a machine without an audio device runs no AudioContext, but it
+   * records, and an OfflineAudioContext analyses.
+   */
+  async function recordedTone(track) {
+    const recorder = new MediaRecorder(new MediaStream([track]));
+    const parts = [];
+    recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
+    const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve));
+    recorder.start();
+    setTimeout(() => recorder.stop(), 500);
+    await stopped;
+    const offline = new OfflineAudioContext(1, 8192, 48000);
+    let decoded;
+    try {
+      decoded = await offline.decodeAudioData(await new Blob(parts).arrayBuffer());
+    } catch {
+      return { peakHz: 0, peakDb: -200 };
+    }
+    if (decoded.length < 12000) return { peakHz: 0, peakDb: -200 };
+    const source = new AudioBufferSourceNode(offline, { buffer: decoded });
+    const analyser = new AnalyserNode(offline, { fftSize: 8192, smoothingTimeConstant: 0 });
+    source.connect(analyser).connect(offline.destination);
+    // The end of the recording: its beginning may be silence from before the first packet.
+    source.start(0, decoded.duration - 8192 / 48000);
+    await offline.startRendering();
+    return strongest(analyser);
   }
 
   function toneOf(selector) {
