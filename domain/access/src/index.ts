@@ -1,0 +1,5 @@
+export * from "./authorize.ts";
+export * from "./claims.ts";
+export * from "./mint-token.ts";
+export * from "./revocation-list.ts";
+export * from "./token-verifier.ts";
