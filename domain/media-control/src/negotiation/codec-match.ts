@@ -1,15 +1,67 @@
+import { Codec } from "@parley/protocol";
 import type { CodecGrant } from "./grant-parts.ts";
 import type { PayloadTypeMapping } from "../ports.ts";
+import { parseFmtp } from "../sdp/fmtp.ts";
+import { h264Profile } from "./h264-profile.ts";
 
-/** Whether packets of `from` (a publisher's) may be sent as `to` (a subscriber's): same codec, parameters the decoder must know of equal. */
+/**
+ * What must be equal for a decoder to take the packets, as a string: codec, clock and the parameters that choose a bit
+ * stream. Levels are not in it: they are bounds, and decoders in practice take what comes.
+ */
+export function formatKey(codec: CodecGrant): string {
+  const parameters = parseFmtp(codec.fmtp);
+  const base = `${codec.codec}/${codec.clockRateHz}/${codec.channels}`;
+  switch (codec.codec) {
+    case Codec.VP9:
+      return `${base}/${parameters.get("profile-id") ?? "0"}`;
+    case Codec.H264:
+      // RFC 6184 8.1: absent means mode 0, and profile-level-id 42000A.
+      return `${base}/${parameters.get("packetization-mode") ?? "0"}/${h264Profile(parameters.get("profile-level-id"))}`;
+    case Codec.H265:
+      // RFC 7798 7.1: profile-id 1, tier-flag 0 and tx-mode SRST when absent.
+      return `${base}/${parameters.get("profile-id") ?? "1"}/${parameters.get("tier-flag") ?? "0"}/${parameters.get("tx-mode") ?? "SRST"}`;
+    case Codec.AV1:
+      return `${base}/${parameters.get("profile") ?? "0"}`;
+    default:
+      return base;
+  }
+}
+
+/** Whether packets of `from` (a publisher's) may be sent as `to` (a subscriber's). */
 export function canForward(from: CodecGrant, to: CodecGrant): boolean {
-  throw new Error(`not yet ${from.payloadType} ${to.payloadType}`);
+  if (from.codec !== to.codec || from.clockRateHz !== to.clockRateHz || from.channels !== to.channels) return false;
+  if (from.codec === Codec.H264) return canForwardH264(from, to);
+  return formatKey(from) === formatKey(to);
 }
 
 /**
- * For MediaPlane.bindSlot: for each of the publisher's codecs the subscriber's payload type, where there is one.
- * Empty: the slot cannot show this track.
+ * A decoder of packetization mode 1 takes what a sender of mode 0 makes (RFC 6184 6.2, 6.3), not the other way round; a decoder of Baseline
+ * or higher takes Constrained Baseline, which is a subset of all of them.
+ */
+function canForwardH264(from: CodecGrant, to: CodecGrant): boolean {
+  const source = parseFmtp(from.fmtp);
+  const target = parseFmtp(to.fmtp);
+  const sourceMode = source.get("packetization-mode") ?? "0";
+  const targetMode = target.get("packetization-mode") ?? "0";
+  if (sourceMode !== targetMode && !(sourceMode === "0" && targetMode === "1")) return false;
+  const sourceProfile = h264Profile(source.get("profile-level-id"));
+  const targetProfile = h264Profile(target.get("profile-level-id"));
+  if (sourceProfile === "unknown") return false;
+  if (sourceProfile === targetProfile || sourceProfile === "constrained-baseline") return targetProfile !== "unknown";
+  return sourceProfile === "main" && targetProfile === "high";
+}
+
+/**
+ * For MediaPlane.bindSlot: for each of the publisher's codecs the subscriber's payload type, where there is one: the same format
+ * if possible, else the first that takes it. Empty: the slot cannot show this track.
  */
 export function matchPayloadTypes(from: readonly CodecGrant[], to: readonly CodecGrant[]): PayloadTypeMapping[] {
-  throw new Error(`not yet ${from.length} ${to.length}`);
+  const mappings: PayloadTypeMapping[] = [];
+  for (const source of from) {
+    const candidates = to.filter((target) => canForward(source, target));
+    const key = formatKey(source);
+    const chosen = candidates.find((target) => formatKey(target) === key) ?? candidates[0];
+    if (chosen !== undefined) mappings.push({ from: source.payloadType, to: chosen.payloadType });
+  }
+  return mappings;
 }

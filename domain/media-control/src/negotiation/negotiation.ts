@@ -60,6 +60,8 @@ export interface OfferedSection {
   readonly kind: MediaKind;
   readonly direction: SdpDirection;
   readonly msids: readonly SdpMsid[];
+  /** Which one it is, from 0, among the sections of its kind that the client can receive in: pairs audio with video. */
+  readonly receiverIndex: number;
 }
 
 /**
@@ -98,7 +100,15 @@ export interface NegotiatedSection {
   readonly rejected: boolean;
   /** Of the client. */
   readonly offeredDirection: SdpDirection;
-  readonly slot: { readonly msid: string; readonly trackId: string } | undefined;
+  /** Kept while the section is inactive, so that a slot which comes back is the same one. */
+  readonly slot: SlotIdentity | undefined;
+}
+
+export interface SlotIdentity {
+  readonly msid: string;
+  readonly trackId: string;
+  readonly ssrc: number;
+  readonly rtxSsrc: number;
 }
 
 export type NegotiationErrorCode =
@@ -116,8 +126,12 @@ export type NegotiationErrorCode =
   /** The same payload type or extension id means two things. */
   | "payload-type-conflict"
   | "extension-conflict"
-  /** Nothing of the offer can be accepted: no codec in common, or all sections rejected by `decide`. */
+  /** No audio or video section, or all rejected by `decide`. */
   | "nothing-acceptable"
+  /** There are sections that could be accepted but for their codecs. */
+  | "no-common-codec"
+  /** A renegotiation with another certificate: that would be another DTLS association, so another session. */
+  | "fingerprint-changed"
   /** A renegotiation that took away or reordered media sections. */
   | "section-mismatch";
 
