@@ -1,1 +1,1 @@
-export {};
+export { createLocalBus, type LocalBus, type LocalBusDeps } from "./local-bus.ts";
