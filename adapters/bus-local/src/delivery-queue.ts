@@ -7,6 +7,7 @@ const deliveriesPerTurn = 512;
 export class DeliveryQueue {
   #queue: (() => void)[] = [];
   #running = false;
+  readonly #waiting: (() => void)[] = [];
   readonly #onError: (error: unknown) => void;
 
   constructor(onError: (error: unknown) => void) {
@@ -22,13 +23,7 @@ export class DeliveryQueue {
 
   /** Resolves when everything that was queued, and what that queued in turn, has run. */
   drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (this.#queue.length === 0) resolve();
-        else this.push(check);
-      };
-      this.push(check);
-    });
+    return this.#running ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
   }
 
   #run(limit: number): void {
@@ -43,7 +38,11 @@ export class DeliveryQueue {
       }
     }
     this.#queue = queue.slice(index);
-    if (this.#queue.length === 0) this.#running = false;
-    else setImmediate(() => this.#run(limit));
+    if (this.#queue.length > 0) {
+      setImmediate(() => this.#run(limit));
+      return;
+    }
+    this.#running = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
