@@ -1,0 +1,62 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { RoomEventSchema } from "@parley/protocol";
+
+/** A `parley.bus.v1.RoomEventDelivery`, read only as far as the gateway needs; the event stays encoded. */
+export interface Delivery {
+  readonly appId: string;
+  readonly event: Uint8Array;
+  readonly lossy: boolean;
+  /** What the event means for the rooms of the connection. */
+  readonly membership: MembershipChange | undefined;
+}
+
+export type MembershipChange =
+  | { readonly type: "left"; readonly roomId: string }
+  | { readonly type: "moved"; readonly roomId: string; readonly toRoomId: string };
+
+/** Field numbers of RoomEvent.event that end or change a membership; everything else passes unread. */
+const membershipFields = new Set([10, 12, 13, 14]);
+
+/** Undefined: not a delivery. */
+export function readDelivery(payload: Uint8Array): Delivery | undefined {
+  try {
+    const reader = new BinaryReader(payload);
+    let appId = "";
+    let event: Uint8Array | undefined;
+    let lossy = false;
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      if (field === 1 && wireType === WireType.LengthDelimited) appId = reader.string();
+      else if (field === 2 && wireType === WireType.LengthDelimited) event = reader.bytes();
+      else if (field === 3 && wireType === WireType.Varint) lossy = reader.bool();
+      else reader.skip(wireType, field);
+    }
+    return event === undefined ? undefined : { appId, event, lossy, membership: membershipOf(event) };
+  } catch {
+    return undefined;
+  }
+}
+
+function membershipOf(bytes: Uint8Array): MembershipChange | undefined {
+  const reader = new BinaryReader(bytes);
+  let concerns = false;
+  while (reader.pos < reader.len && !concerns) {
+    const [field, wireType] = reader.tag();
+    concerns = membershipFields.has(field);
+    reader.skip(wireType, field);
+  }
+  if (!concerns) return undefined;
+  const { roomId, event } = fromBinary(RoomEventSchema, bytes);
+  switch (event.case) {
+    case "roomClosed":
+    case "removed":
+      return { type: "left", roomId };
+    case "admitted":
+      return event.value.admitted ? undefined : { type: "left", roomId };
+    case "moved":
+      return { type: "moved", roomId, toRoomId: event.value.toRoomId };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,3 @@
+export * from "./config.ts";
+export { createGateway, type Gateway } from "./gateway.ts";
+export type * from "./ports.ts";
