@@ -1,0 +1,63 @@
+import type { Counter, Gauge, Histogram, LabelValues, Metrics, MetricOptions } from "@parley/foundation";
+import * as prom from "prom-client";
+
+export interface PromMetricsOptions {
+  /** Also the process's own: CPU, memory, event loop. */
+  readonly processMetrics: boolean;
+}
+
+/** Metrics of this process. Every instance has a registry of its own. */
+export function createPromMetrics(options: PromMetricsOptions): Metrics {
+  const registry = new prom.Registry();
+  const refreshers: (() => void)[] = [];
+  /** What each name was registered as: the same again is fine, something else is a bug. */
+  const shapes = new Map<string, string>();
+  if (options.processMetrics) prom.collectDefaultMetrics({ register: registry });
+
+  function register<M extends prom.Metric>(kind: string, metric: MetricOptions, make: () => M): M {
+    const shape = JSON.stringify([kind, metric]);
+    const known = shapes.get(metric.name);
+    if (known === undefined) {
+      shapes.set(metric.name, shape);
+      return make();
+    }
+    if (known !== shape) throw new Error(`metric ${metric.name} is registered twice with different options`);
+    return registry.getSingleMetric(metric.name) as M;
+  }
+  const base = (
+    metric: MetricOptions,
+  ): { name: string; help: string; labelNames: string[]; registers: prom.Registry[] } => ({
+    name: metric.name,
+    help: metric.help,
+    labelNames: [...(metric.labels ?? [])],
+    registers: [registry],
+  });
+
+  return {
+    counter(metric): Counter {
+      const inner = register("counter", metric, () => new prom.Counter(base(metric)));
+      return { add: (amount, labels) => inner.labels(...values(metric, labels)).inc(amount) };
+    },
+    gauge(metric): Gauge {
+      const inner = register("gauge", metric, () => new prom.Gauge(base(metric)));
+      return { set: (value, labels) => inner.labels(...values(metric, labels)).set(value) };
+    },
+    histogram(metric): Histogram {
+      const make = (): prom.Histogram => new prom.Histogram({ ...base(metric), buckets: [...metric.buckets] });
+      const inner = register("histogram", metric, make);
+      return { observe: (value, labels) => inner.labels(...values(metric, labels)).observe(value) };
+    },
+    onCollect: (refresh) => void refreshers.push(refresh),
+    async collect() {
+      for (const refresh of refreshers) refresh();
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+  };
+}
+
+function values(metric: MetricOptions, labels: LabelValues | undefined): string[] {
+  const wanted = metric.labels?.length ?? 0;
+  const given = labels?.length ?? 0;
+  if (given !== wanted) throw new Error(`metric ${metric.name} has ${wanted} labels, got ${given}`);
+  return [...(labels ?? [])];
+}

@@ -1,0 +1,3 @@
+export * from "./crypto-random.ts";
+export * from "./pino-logger.ts";
+export * from "./system-clock.ts";
