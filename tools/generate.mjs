@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureNpmPackages } from "./install.mjs";
 import { run } from "./processes.mjs";
-import { binPath, filesUnder, root } from "./repository.mjs";
+import { binPath, filesUnder, nodePath, root } from "./repository.mjs";
 
 const protocolFolder = join(root, "protocol");
 
@@ -53,10 +53,17 @@ async function check() {
   }
 }
 
+async function errorDocs() {
+  const args = [join(root, "tools/error-docs.mjs"), ...process.argv.slice(2)];
+  const { code, output } = await run(nodePath(), args, { quiet: true });
+  if (code !== 0) throw new Error(output);
+}
+
 try {
   await ensureNpmPackages();
   if (process.argv.includes("--check")) await check();
   else await generateInto(".");
+  await errorDocs();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import {
+  errorBody,
+  errorName,
+  errorNumber,
+  errorTable,
+  parleyError,
+  type ErrorName,
+  type ErrorRow,
+} from "./error-table.ts";
+
+const rows = Object.entries(errorTable) as [ErrorName, ErrorRow][];
+
+test("numbers are unique, in a known range, and lead back to their names", () => {
+  const numbers = new Set<number>();
+  for (const [name, { number }] of rows) {
+    assert(!numbers.has(number), `${number} is there twice`);
+    numbers.add(number);
+    assert([1, 2, 3, 4, 5, 9].includes(Math.floor(number / 1000)), `${name}: ${number}`);
+    assert.equal(errorNumber(name), number);
+    assert.equal(errorName(number), name);
+  }
+  assert.equal(errorName(1), undefined);
+});
+
+test("rows are whole: kebab-case names, sentences, statuses that are errors", () => {
+  for (const [name, { httpStatus, text, action }] of rows) {
+    assert.match(name, /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
+    assert.match(text, /^[A-Z].*\.$/, name);
+    assert(action.length > 0, name);
+    assert(httpStatus === 0 || (httpStatus >= 400 && httpStatus < 600), name);
+  }
+});
+
+test("a status of the 2xxx range says what HTTP means by it", () => {
+  for (const [name, { number, httpStatus }] of rows) {
+    if (Math.floor(number / 1000) === 2) assert([401, 403].includes(httpStatus), name);
+    if (httpStatus === 429) assert.equal(Math.floor(number / 1000), 5, name);
+  }
+});
+
+test("the specification has the same rows, and no others", () => {
+  const spec = readFileSync(new URL("../../../docs/specs/errors.md", import.meta.url), "utf8");
+  const documented = new Map<string, string[]>();
+  for (const line of spec.split("\n")) {
+    const cells = line.split("|").map((cell) => cell.trim());
+    if (/^\d{4}$/.test(cells[1] ?? "")) documented.set(cells[1] ?? "", cells.slice(2, 7));
+  }
+  for (const [name, row] of rows) {
+    const status = row.httpStatus === 0 ? "" : String(row.httpStatus);
+    assert.deepEqual(
+      documented.get(String(row.number)),
+      [`\`${name}\``, status, row.retry, row.text, row.action],
+      `${row.number}: run npm run generate`,
+    );
+  }
+  assert.equal(documented.size, rows.length);
+});
+
+test("the body of an HTTP answer carries number, name, text with detail, and retry", () => {
+  assert.deepEqual(errorBody(parleyError("grant-missing", "Missing: publish.")), {
+    error: {
+      number: 2009,
+      name: "grant-missing",
+      text: "The token does not grant this. Missing: publish.",
+      retry: "new-token",
+    },
+  });
+});
