@@ -11,6 +11,7 @@ import {
   untilPictureOf,
   untilToneOf,
 } from "@parley/testing";
+import { type Stack, startForeign } from "./foreign-client.ts";
 
 // Other stacks against Chromium without Parley in between: a red test elsewhere then speaks of Parley.
 
@@ -46,3 +47,21 @@ test("Firefox publishes to and watches Chromium directly", async () => {
     await firefox.close();
   }
 });
+
+for (const stack of ["gstreamer", "wrtc", "node-datachannel"] satisfies Stack[]) {
+  test(`${stack} publishes to and watches Chromium directly`, async () => {
+    const media = await page.makeMedia(PEOPLE.ben);
+    const link = await startDirectLink(page, media);
+    try {
+      const publisher = await startForeign(stack, "publish", { endpoint: link.whipUrl, person: "carla" });
+      await assertPageSees(link.clients[0], "carla");
+      await publisher.stop();
+      const viewer = await startForeign(stack, "watch", { endpoint: link.whepUrl });
+      await untilPictureOf("ben", viewer.look, { deadlineMs: 15_000 });
+      await untilToneOf("ben", viewer.listen, { deadlineMs: 5_000 });
+      assert.equal(await viewer.stop(), 0);
+    } finally {
+      await link.close();
+    }
+  });
+}
