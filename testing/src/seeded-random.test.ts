@@ -29,7 +29,10 @@ test("shuffling keeps all items and leaves the original", () => {
   const items = Array.from({ length: 50 }, (_, index) => index);
   const shuffled = new SeededRandom(9).shuffle(items);
   assert.notDeepEqual(shuffled, items);
-  assert.deepEqual(shuffled.toSorted((a, b) => a - b), items);
+  assert.deepEqual(
+    shuffled.toSorted((a, b) => a - b),
+    items,
+  );
 });
 
 test("mutants differ from their input mostly, and never change it", () => {

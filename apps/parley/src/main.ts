@@ -1,0 +1,149 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { createPromMetrics } from "@parley/adapter-metrics-prom";
+import { createLogger, CryptoRandom, systemClock } from "@parley/adapter-system";
+import { err, ok, randomId, type Result } from "@parley/foundation";
+import { parseCommandLine, unknownFlag } from "./command-line.ts";
+import { startProgram } from "./composition-root.ts";
+import { devApp, loadConfig } from "./config/load-config.ts";
+import type { Config } from "./config/schema.ts";
+import { Shutdown } from "./shutdown.ts";
+import { makeToken, tokenHelp, tokenSwitches, type TokenSigner } from "./token-command.ts";
+import { readVersion } from "./version.ts";
+
+/** Wrong usage or configuration: nothing was started. */
+const usageExitCode = 2;
+
+const help = `parley serve [--dev] [--config FILE] [--SETTING VALUE ...]     runs the server
+  --dev                 a development app, and a log for people
+  --config FILE         YAML (or PARLEY_CONFIG); config.sample.yaml documents every setting
+  --http.port 8080      any setting by its path; PARLEY_HTTP_PORT does the same
+${tokenHelp}
+parley config check [FILE]     says whether a configuration is valid
+parley version                 prints the version`;
+
+type Flags = readonly (readonly [name: string, text: string])[];
+
+async function main(): Promise<number | undefined> {
+  const line = parseCommandLine(process.argv.slice(2), new Set([...tokenSwitches, "help"]));
+  if (!line.ok) return fail(line.error);
+  const { words, flags } = line.value;
+  if (flags.some(([name]) => name === "help")) return say(help);
+  const [command, ...rest] = words;
+  switch (command) {
+    case "serve":
+      return rest.length === 0 ? serve(flags) : fail(`unexpected: ${rest.join(" ")}`);
+    case "token":
+      return rest.length === 0 ? printToken(flags) : fail(`unexpected: ${rest.join(" ")}`);
+    case "config":
+      return rest[0] === "check" ? checkConfiguration(rest.slice(1), flags) : fail("parley config check [FILE]");
+    case "version":
+      return say(readVersion());
+    case "help":
+    case undefined:
+      return say(help);
+    default:
+      return fail(`unknown command ${command}\n${help}`);
+  }
+}
+
+function say(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+function fail(text: string): number {
+  process.stderr.write(`parley: ${text}\n`);
+  return usageExitCode;
+}
+
+/** Reads the configuration that the flags of a command name. */
+function configOf(flags: Flags): Result<Config, string> {
+  const fileName = flags.findLast(([name]) => name === "config")?.[1] ?? process.env["PARLEY_CONFIG"];
+  let text: string | undefined;
+  try {
+    text = fileName === undefined ? undefined : readFileSync(fileName, "utf8");
+  } catch (error) {
+    return err(`cannot read ${fileName}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const config = loadConfig({
+    ...(fileName !== undefined && text !== undefined ? { file: { name: fileName, text } } : {}),
+    environment: process.env,
+    flags: flags.filter(([name]) => name !== "config" && name !== "dev"),
+    dev: flags.some(([name]) => name === "dev"),
+  });
+  if (config.ok) return config;
+  return err(
+    `the configuration is not valid\n${config.error.map(({ where, text: what }) => `  ${where}: ${what}`).join("\n")}`,
+  );
+}
+
+async function serve(flags: Flags): Promise<number | undefined> {
+  const config = configOf(flags);
+  if (!config.ok) return fail(config.error);
+  const dev = flags.some(([name]) => name === "dev");
+  const logger = createLogger(config.value.log);
+  const metrics = createPromMetrics({ processMetrics: true });
+  let program: Awaited<ReturnType<typeof startProgram>>;
+  try {
+    program = await startProgram(config.value, {
+      clock: systemClock,
+      random: new CryptoRandom(),
+      logger,
+      metrics,
+      version: readVersion(),
+      dev,
+    });
+  } catch (error) {
+    logger.error("cannot start", { error: error instanceof Error ? error : new Error(String(error)) });
+    return 1;
+  }
+  const shutdown = new Shutdown(program, {
+    clock: systemClock,
+    logger,
+    deadlineMs: config.value.shutdown.deadlineMs,
+    exit: (code) => process.exit(code),
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => shutdown.onSignal(signal, 128 + constants.signals[signal]));
+  }
+  // For people and for scripts that wait: the address is whole and alone at the end of its line.
+  process.stdout.write(`\nParley ${readVersion()} is ready: ${program.pageUrl}\n\n`);
+  return undefined;
+}
+
+function printToken(flags: Flags): number {
+  const signer = signerOf(flags);
+  if (!signer.ok) return fail(signer.error);
+  const options = { nowUnixMs: systemClock.unixMs(), freshId: randomId(new CryptoRandom()) };
+  const token = makeToken(flags, signer.value, options);
+  return token.ok ? say(token.value) : fail(token.error);
+}
+
+/** Which app signs: `--dev`, `--key` and `--secret`, or an app of the configuration. */
+function signerOf(flags: Flags): Result<TokenSigner, string> {
+  const value = (wanted: string): string | undefined => flags.findLast(([name]) => name === wanted)?.[1];
+  const [key, secret] = [value("key"), value("secret")];
+  if (key !== undefined && secret !== undefined) return ok({ key, secret });
+  if (key !== undefined || secret !== undefined) return err("--key and --secret are needed together");
+  if (value("dev") !== undefined) return ok(devApp);
+  const file = value("config");
+  const config = configOf(file === undefined ? [] : [["config", file]]);
+  if (!config.ok) return config;
+  const wanted = value("app");
+  const app = config.value.apps.find((candidate) => wanted === undefined || candidate.key === wanted);
+  return app === undefined ? err(`no app has the key ${wanted}`) : ok(app);
+}
+
+function checkConfiguration(words: readonly string[], flags: Flags): number {
+  const unknown = flags.find(([name]) => name !== "config" && name !== "dev" && !name.includes("."));
+  if (unknown !== undefined) return fail(unknownFlag(unknown[0], ["config", "dev"]));
+  const [file] = words;
+  const config = configOf(file === undefined ? flags : [...flags, ["config", file]]);
+  return config.ok ? say("The configuration is valid.") : fail(config.error);
+}
+
+const exitCode = await main();
+// Undefined: the server runs on until a signal.
+if (exitCode !== undefined) process.exitCode = exitCode;
