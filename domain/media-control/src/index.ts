@@ -16,3 +16,8 @@ export { parseCandidate, writeCandidate } from "./sdp/candidate.ts";
 export { parseFmtp } from "./sdp/fmtp.ts";
 export * from "./ice/stun-message.ts";
 export { sipHash24 } from "./ice/siphash.ts";
+export * from "./ice/ice-agent.ts";
+export * from "./session/session-io.ts";
+export * from "./session/session-machine.ts";
+export * from "./session/binding-table.ts";
+export * from "./session/grant-table.ts";

@@ -41,6 +41,7 @@ const ATTRIBUTE = {
   username: 0x0006,
   messageIntegrity: 0x0008,
   errorCode: 0x0009,
+  unknownAttributes: 0x000a,
   xorMappedAddress: 0x0020,
   priority: 0x0024,
   useCandidate: 0x0025,
@@ -51,7 +52,7 @@ const ATTRIBUTE = {
 } as const;
 
 /** Known here, though nothing is done with them: REALM, NONCE, MESSAGE-INTEGRITY-SHA256, PASSWORD-ALGORITHM, USERHASH. */
-const IGNORED_REQUIRED: ReadonlySet<number> = new Set([0x0014, 0x0015, 0x001c, 0x001d, 0x001e]);
+const IGNORED_REQUIRED: ReadonlySet<number> = new Set([0x000a, 0x0014, 0x0015, 0x001c, 0x001d, 0x001e]);
 
 const CLASSES: readonly StunClass[] = ["request", "indication", "success", "error"];
 
@@ -176,6 +177,8 @@ export interface StunMessageToWrite {
   readonly iceControlled?: bigint;
   readonly xorMappedAddress?: StunAddress;
   readonly error?: { readonly code: number; readonly reason: string };
+  /** For error 420. */
+  readonly unknownAttributes?: readonly number[];
   readonly software?: string;
 }
 
@@ -190,6 +193,10 @@ export function writeStun(message: StunMessageToWrite, password: string | undefi
 
   if (message.software !== undefined) parts.push(attributeOf(ATTRIBUTE.software, Buffer.from(message.software)));
   if (message.error !== undefined) parts.push(attributeOf(ATTRIBUTE.errorCode, errorValue(message.error)));
+  if (message.unknownAttributes !== undefined) {
+    const value = Buffer.concat(message.unknownAttributes.map(uint16));
+    parts.push(attributeOf(ATTRIBUTE.unknownAttributes, value));
+  }
   if (message.username !== undefined) parts.push(attributeOf(ATTRIBUTE.username, Buffer.from(message.username)));
   if (message.priority !== undefined) parts.push(attributeOf(ATTRIBUTE.priority, uint32(message.priority)));
   if (message.useCandidate === true) parts.push(attributeOf(ATTRIBUTE.useCandidate, Buffer.alloc(0)));
@@ -233,6 +240,12 @@ function xorAddressValue(address: StunAddress, transactionId: Uint8Array): Buffe
 
 function errorValue(error: { readonly code: number; readonly reason: string }): Buffer {
   return Buffer.concat([Buffer.from([0, 0, Math.floor(error.code / 100), error.code % 100]), Buffer.from(error.reason)]);
+}
+
+function uint16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
 }
 
 function uint32(value: number): Buffer {

@@ -1,0 +1,138 @@
+import { type ErrorName, SessionState } from "@parley/protocol";
+import type { Grant } from "../negotiation/grant-parts.ts";
+import { isOpenGrant, type OpenGrant } from "./session-machine.ts";
+
+export interface GrantTableOptions {
+  readonly maxSessions: number;
+  /** Signaling repeats a living session's grant every 10 s; three may be lost. */
+  readonly forgottenAfterMs: number;
+  /** How long a closed session is remembered, so that a late repeat does not open it again. */
+  readonly closedMemoryMs: number;
+}
+
+export const DEFAULT_GRANT_TABLE_OPTIONS: GrantTableOptions = {
+  maxSessions: 10_000,
+  forgottenAfterMs: 35_000,
+  closedMemoryMs: 60_000,
+};
+
+/** What a grant means for the node. */
+export type GrantVerdict =
+  | { readonly type: "open"; readonly grant: OpenGrant }
+  /** A higher revision of a session that is here. */
+  | { readonly type: "apply"; readonly grant: Grant }
+  /** The revision that is applied already: acknowledge again. */
+  | { readonly type: "repeat" }
+  /** An older revision, overtaken on its way. */
+  | { readonly type: "stale" }
+  /** Answer with this state and reason, and do nothing. */
+  | { readonly type: "refuse"; readonly state: SessionState; readonly reason: ErrorName }
+  | { readonly type: "malformed" };
+
+interface Entry {
+  grant: Grant;
+  heardAtMs: number;
+}
+
+/** Which sessions the node has been granted, by revision, ufrag and age. Sans-IO. */
+export class GrantTable {
+  readonly #bootId: bigint;
+  readonly #options: GrantTableOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #closedAtMs = new Map<string, number>();
+  readonly #byUfrag = new Map<string, string>();
+  /** No new session is taken. */
+  draining = false;
+
+  constructor(bootId: bigint, options: GrantTableOptions = DEFAULT_GRANT_TABLE_OPTIONS) {
+    this.#bootId = bootId;
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  grants(): Grant[] {
+    return [...this.#entries.values()].map(({ grant }) => grant);
+  }
+
+  /** The session a local ufrag belongs to, the one of before a restart included. */
+  sessionOfUfrag(ufrag: string): string | undefined {
+    return this.#byUfrag.get(ufrag);
+  }
+
+  accept(grant: Grant, nowMs: number): GrantVerdict {
+    if (grant.sessionId === "") return { type: "malformed" };
+    // Session ids are minted, so one is never used for another tenant's session; a grant that tries is not from signaling.
+    const entry = this.#entries.get(grant.sessionId);
+    if (entry !== undefined && (entry.grant.appId !== grant.appId || entry.grant.roomId !== grant.roomId)) {
+      return { type: "malformed" };
+    }
+    if (grant.nodeBootId !== 0n && grant.nodeBootId !== this.#bootId) {
+      return { type: "refuse", state: SessionState.FAILED, reason: "session-lost" };
+    }
+    return entry === undefined ? this.#acceptNew(grant, nowMs) : this.#acceptKnown(entry, grant, nowMs);
+  }
+
+  #acceptNew(grant: Grant, nowMs: number): GrantVerdict {
+    const closed: GrantVerdict = { type: "refuse", state: SessionState.CLOSED, reason: "session-closed" };
+    if (this.#closedAtMs.has(grant.sessionId)) return closed;
+    if (grant.closed) {
+      this.#closedAtMs.set(grant.sessionId, nowMs);
+      return closed;
+    }
+    if (!isOpenGrant(grant)) return { type: "malformed" };
+    if (this.draining) return { type: "refuse", state: SessionState.FAILED, reason: "draining" };
+    if (this.#entries.size >= this.#options.maxSessions) {
+      return { type: "refuse", state: SessionState.FAILED, reason: "too-many-sessions" };
+    }
+    this.#entries.set(grant.sessionId, { grant, heardAtMs: nowMs });
+    this.#indexUfrags(grant);
+    return { type: "open", grant };
+  }
+
+  #acceptKnown(entry: Entry, grant: Grant, nowMs: number): GrantVerdict {
+    entry.heardAtMs = nowMs;
+    if (grant.revision < entry.grant.revision) return { type: "stale" };
+    if (grant.revision === entry.grant.revision) return { type: "repeat" };
+    if (!grant.closed && !isOpenGrant(grant)) return { type: "malformed" };
+    this.#dropUfrags(entry.grant);
+    if (grant.closed) {
+      this.#entries.delete(grant.sessionId);
+      this.#closedAtMs.set(grant.sessionId, nowMs);
+    } else {
+      entry.grant = grant;
+      this.#indexUfrags(grant);
+    }
+    return { type: "apply", grant };
+  }
+
+  /** Forgets closed sessions of long ago; returns the sessions that nobody has wanted for too long, which are forgotten too. */
+  sweep(nowMs: number): string[] {
+    for (const [sessionId, atMs] of this.#closedAtMs) {
+      if (nowMs - atMs < this.#options.closedMemoryMs) break;
+      this.#closedAtMs.delete(sessionId);
+    }
+    const forgotten: string[] = [];
+    for (const [sessionId, entry] of this.#entries) {
+      if (nowMs - entry.heardAtMs < this.#options.forgottenAfterMs) continue;
+      this.#entries.delete(sessionId);
+      this.#dropUfrags(entry.grant);
+      forgotten.push(sessionId);
+    }
+    return forgotten;
+  }
+
+  #indexUfrags({ sessionId, ice }: Grant): void {
+    for (const ufrag of [ice?.localUfrag, ice?.previousLocalUfrag]) {
+      if (ufrag !== undefined && ufrag !== "") this.#byUfrag.set(ufrag, sessionId);
+    }
+  }
+
+  #dropUfrags({ sessionId, ice }: Grant): void {
+    for (const ufrag of [ice?.localUfrag, ice?.previousLocalUfrag]) {
+      if (ufrag !== undefined && this.#byUfrag.get(ufrag) === sessionId) this.#byUfrag.delete(ufrag);
+    }
+  }
+}

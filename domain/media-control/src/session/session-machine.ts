@@ -1,0 +1,229 @@
+import { type ErrorName, type SessionStatus, SessionState, errorNumber } from "@parley/protocol";
+import { DEFAULT_ICE_AGENT_OPTIONS, IceAgent, type IceAgentOptions, type IceInput, planeIce } from "../ice/ice-agent.ts";
+import type { DtlsGrant, Grant, IceGrant, Plain } from "../negotiation/grant-parts.ts";
+import type { PathAddress, PlaneCodec, PlaneExtension } from "../ports.ts";
+import { PublishSide } from "./publish-side.ts";
+import type { SessionInput, SessionOutput, SessionSample } from "./session-io.ts";
+import { SubscribeSide } from "./subscribe-side.ts";
+
+export interface SessionMachineOptions {
+  readonly ice: IceAgentOptions;
+  /** From the first path until DTLS is connected: several retransmissions of each flight (RFC 6347 4.2.4.1: 1, 2, 4, 8 s). */
+  readonly dtlsTimeoutMs: number;
+  /** At most one key frame in this time: each costs a publisher as much as some 10 other frames. */
+  readonly keyFrameIntervalMs: number;
+}
+
+export const DEFAULT_SESSION_MACHINE_OPTIONS: SessionMachineOptions = {
+  ice: DEFAULT_ICE_AGENT_OPTIONS,
+  dtlsTimeoutMs: 30_000,
+  keyFrameIntervalMs: 500,
+};
+
+/** A grant that can be acted on: with ICE and DTLS parts. */
+export type OpenGrant = Grant & { readonly ice: IceGrant; readonly dtls: DtlsGrant };
+
+export function isOpenGrant(grant: Grant): grant is OpenGrant {
+  return grant.ice !== undefined && grant.ice.localUfrag !== "" && grant.ice.localPassword !== "" && grant.dtls !== undefined;
+}
+
+/** The session's part of a SessionStatus; the node adds its name and the ids. */
+export type SessionReport = Pick<
+  Plain<SessionStatus>,
+  "acknowledgedRevision" | "state" | "reason" | "tracks" | "slots" | "rttMs"
+>;
+
+/**
+ * One session on a media node, sans-IO: what signaling wants, what the client does and what the data plane tells go in, what is to be
+ * done comes out. It ends as `closed` (by grant, or the client said good-bye) or `failed`; then everything of it is freed, and it only reports.
+ */
+export class SessionMachine {
+  readonly #options: SessionMachineOptions;
+  readonly #ice: IceAgent;
+  readonly #publish: PublishSide;
+  readonly #subscribe = new SubscribeSide();
+  #grant: OpenGrant;
+  #revision: bigint;
+  #dtls: "none" | "handshaking" | "connected" = "none";
+  #dtlsDueMs: number | undefined;
+  #codecsKey = "";
+  #end: { readonly state: SessionState; readonly reason: number } | undefined;
+  #rttMs = 0;
+  #opened = false;
+
+  /** Nothing is done before the first {@link handle} with this grant. */
+  constructor(grant: OpenGrant, options: SessionMachineOptions = DEFAULT_SESSION_MACHINE_OPTIONS) {
+    this.#options = options;
+    this.#grant = grant;
+    this.#revision = grant.revision;
+    this.#ice = new IceAgent(options.ice);
+    this.#publish = new PublishSide(options.keyFrameIntervalMs);
+  }
+
+  get grant(): Grant {
+    return this.#grant;
+  }
+
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
+  get rejectedChecks(): number {
+    return this.#ice.rejectedChecks;
+  }
+
+  get selectedPath(): PathAddress | undefined {
+    return this.#ice.selectedPath;
+  }
+
+  get state(): SessionState {
+    if (this.#end !== undefined) return this.#end.state;
+    if (this.#ice.state === "new") return SessionState.NEW;
+    return this.#dtls === "connected" && this.#ice.state === "connected"
+      ? SessionState.CONNECTED
+      : SessionState.CONNECTING;
+  }
+
+  handle(input: SessionInput, nowMs: number): SessionOutput[] {
+    if (this.#end !== undefined) return input.type === "grant" ? this.#acknowledgeAfterEnd(input.grant) : [];
+    const before = this.state;
+    const outputs = this.#step(input, nowMs);
+    if (this.state !== before && outputs.at(-1)?.type !== "status") outputs.push({ type: "status" });
+    return outputs;
+  }
+
+  #step(input: SessionInput, nowMs: number): SessionOutput[] {
+    switch (input.type) {
+      case "grant":
+        return this.#applyGrant(input.grant, nowMs);
+      case "stun":
+        return this.#stepIce({ type: "check", address: input.address, datagram: input.datagram }, nowMs);
+      case "nominated":
+      case "path-closed":
+        return this.#stepIce(input, nowMs);
+      case "dtls":
+        return this.#takeDtls(input.address, input.datagram, nowMs);
+      case "dtls-state":
+        return this.#takeDtlsState(input);
+      case "publisher":
+        return this.#subscribe.publisher(input.slotMid, input.track, nowMs);
+      case "slot-started":
+        return this.#subscribe.started(input.slotMid, input.streamId) ? [{ type: "status" }] : [];
+      case "track-ended":
+        return this.#publish.ended(input.mid) ? [{ type: "status" }] : [];
+      case "sample":
+        return this.#takeSample(input.sample, nowMs);
+    }
+  }
+
+  #applyGrant(grant: Grant, nowMs: number): SessionOutput[] {
+    this.#revision = grant.revision;
+    if (grant.closed) return this.#finish(SessionState.CLOSED, "session-closed");
+    if (!isOpenGrant(grant)) return [{ type: "status" }];
+    this.#grant = grant;
+    const outputs: SessionOutput[] = [];
+    if (!this.#opened) {
+      this.#opened = true;
+      outputs.push({ type: "open-peer", ice: planeIce(grant.ice) });
+    }
+    outputs.push(...this.#stepIce({ type: "credentials", ice: grant.ice }, nowMs));
+    outputs.push(...this.#applyCodecs(grant));
+    outputs.push(...this.#publish.apply(grant), ...this.#subscribe.apply(grant, nowMs));
+    outputs.push({ type: "status" });
+    return outputs;
+  }
+
+  #applyCodecs(grant: Grant): SessionOutput[] {
+    const codecs: PlaneCodec[] = grant.codecs.map((each) => ({
+      payloadType: each.payloadType,
+      codec: each.codec,
+      clockRateHz: each.clockRateHz,
+      rtxPayloadType: each.rtxPayloadType,
+      nack: each.nack,
+      pli: each.pli,
+      fir: each.fir,
+      transportCc: each.transportCc,
+    }));
+    const extensions: PlaneExtension[] = grant.extensions.map(({ id, extension }) => ({ id, extension }));
+    const key = JSON.stringify([codecs, extensions]);
+    if (key === this.#codecsKey) return [];
+    this.#codecsKey = key;
+    return [{ type: "set-codecs", codecs, extensions }];
+  }
+
+  #stepIce(input: IceInput, nowMs: number): SessionOutput[] {
+    const outputs: SessionOutput[] = this.#ice.handle(input, nowMs);
+    if (this.#ice.state === "failed") return [...outputs, ...this.#finish(SessionState.FAILED, "ice-failed")];
+    if (this.#ice.state !== "new" && this.#dtlsDueMs === undefined) {
+      this.#dtlsDueMs = nowMs + this.#options.dtlsTimeoutMs;
+    }
+    const path = this.#ice.selectedPath;
+    if (path !== undefined && this.#dtls === "none" && this.#grant.dtls.localActive) {
+      outputs.push(...this.#openDtls(), { type: "dtls-receive", address: path, datagram: new Uint8Array(0) });
+    }
+    return outputs;
+  }
+
+  #openDtls(): SessionOutput[] {
+    this.#dtls = "handshaking";
+    const { localActive, remoteFingerprints } = this.#grant.dtls;
+    return [{ type: "open-dtls", options: { role: localActive ? "client" : "server", remoteFingerprints } }];
+  }
+
+  #takeDtls(address: PathAddress, datagram: Uint8Array, nowMs: number): SessionOutput[] {
+    // RFC 8445 12.2: a client may send as soon as its check succeeded, before it nominates.
+    const outputs = this.#stepIce({ type: "used", address }, nowMs);
+    if (this.#end !== undefined) return outputs;
+    if (this.#dtls === "none") outputs.push(...this.#openDtls());
+    outputs.push({ type: "dtls-receive", address, datagram });
+    return outputs;
+  }
+
+  #takeDtlsState(input: Extract<SessionInput, { type: "dtls-state" }>): SessionOutput[] {
+    switch (input.state) {
+      case "connected":
+        if (this.#dtls === "connected") return [];
+        this.#dtls = "connected";
+        return [{ type: "set-srtp-keys" }];
+      case "closed":
+        // close_notify: the client has closed its PeerConnection, without or before telling signaling.
+        return this.#finish(SessionState.CLOSED, "session-closed");
+      case "failed":
+        return this.#finish(SessionState.FAILED, input.fingerprintMismatch ? "fingerprint-mismatch" : "dtls-failed");
+    }
+  }
+
+  #takeSample(sample: SessionSample, nowMs: number): SessionOutput[] {
+    this.#rttMs = sample.rttUs / 1000;
+    const outputs = this.#stepIce({ type: "consent", ageMs: sample.consentAgeMs }, nowMs);
+    if (this.#end !== undefined) return outputs;
+    if (this.#dtls !== "connected" && this.#dtlsDueMs !== undefined && nowMs >= this.#dtlsDueMs) {
+      return [...outputs, ...this.#finish(SessionState.FAILED, "dtls-failed")];
+    }
+    outputs.push(...this.#subscribe.sample(sample.slots, nowMs));
+    if (this.#publish.sample(sample.tracks, nowMs)) outputs.push({ type: "status" });
+    return outputs;
+  }
+
+  #finish(state: SessionState, reason: ErrorName): SessionOutput[] {
+    if (this.#end !== undefined) return [];
+    this.#end = { state, reason: errorNumber(reason) };
+    return [...this.#publish.clear(), ...this.#subscribe.clear(), { type: "close-peer" }, { type: "status" }];
+  }
+
+  #acknowledgeAfterEnd(grant: Grant): SessionOutput[] {
+    this.#revision = grant.revision;
+    return [{ type: "status" }];
+  }
+
+  report(): SessionReport {
+    return {
+      acknowledgedRevision: this.#revision,
+      state: this.state,
+      reason: this.#end?.reason ?? 0,
+      tracks: this.#publish.status(),
+      slots: this.#subscribe.status(),
+      rttMs: this.#rttMs,
+    };
+  }
+}

@@ -1,0 +1,188 @@
+import { MediaKind, type SessionStatus, errorNumber } from "@parley/protocol";
+import { matchPayloadTypes } from "../negotiation/codec-match.ts";
+import type { BindingGrant, CodecGrant, Grant, Plain, SlotGrant } from "../negotiation/grant-parts.ts";
+import type { PayloadTypeMapping } from "../ports.ts";
+import { codecsOf } from "./publish-side.ts";
+import type { PublisherTrack, SessionOutput, SlotSample, TrackRef } from "./session-io.ts";
+import { bitrateBps } from "./track-meter.ts";
+
+export type SlotStatus = Plain<SessionStatus>["slots"][number];
+
+const AUDIO_CLOCK_HZ = 48_000;
+const VIDEO_CLOCK_HZ = 90_000;
+
+/** How often a key frame is asked for while a slot waits for one: each request, or the key frame itself, may be lost. */
+const KEY_FRAME_RETRY_MS = 1000;
+
+interface Slot {
+  grant: SlotGrant;
+  codecs: readonly CodecGrant[];
+  publisher: PublisherTrack | undefined;
+  /** What the plane was told last; "" for nothing. */
+  boundKey: string;
+  boundAtMs: number;
+  askedAtMs: number;
+  startedStreamId: number;
+  error: number;
+  last: { readonly sample: SlotSample; readonly atMs: number } | undefined;
+  bitrateBps: number;
+  lossRatio: number;
+}
+
+/** What the client can be sent: brings slots and bindings to what the grant says. */
+export class SubscribeSide {
+  readonly #slots = new Map<string, Slot>();
+
+  apply(grant: Grant, nowMs: number): SessionOutput[] {
+    const outputs: SessionOutput[] = [];
+    const wanted = new Map(grant.slots.map((slot) => [slot.mid, slot]));
+    for (const [mid, slot] of this.#slots) {
+      const now = wanted.get(mid);
+      if (now !== undefined && slotKey(now) === slotKey(slot.grant)) continue;
+      this.#slots.delete(mid);
+      outputs.push({ type: "want-publisher", slotMid: mid, track: undefined }, { type: "close-slot", mid });
+    }
+    for (const slot of wanted.values()) outputs.push(...this.#applySlot(slot, grant.codecs, nowMs));
+    return outputs;
+  }
+
+  #applySlot(granted: SlotGrant, allCodecs: readonly CodecGrant[], nowMs: number): SessionOutput[] {
+    const { mid, kind, ssrc, rtxSsrc } = granted;
+    const codecs = codecsOf(granted.payloadTypes, allCodecs);
+    const outputs: SessionOutput[] = [];
+    let slot = this.#slots.get(mid);
+    if (slot === undefined) {
+      slot = newSlot(granted);
+      this.#slots.set(mid, slot);
+      const clockRateHz = kind === MediaKind.AUDIO ? AUDIO_CLOCK_HZ : VIDEO_CLOCK_HZ;
+      outputs.push({ type: "open-slot", options: { mid, kind, ssrc, rtxSsrc, clockRateHz } });
+      if (granted.binding !== undefined) {
+        outputs.push({ type: "want-publisher", slotMid: mid, track: publisherOf(granted.binding) });
+      }
+    } else if (bindingKey(slot.grant.binding) !== bindingKey(granted.binding)) {
+      slot.publisher = undefined;
+      outputs.push({ type: "want-publisher", slotMid: mid, track: publisherOf(granted.binding) });
+    }
+    slot.grant = granted;
+    slot.codecs = codecs;
+    // A switch must not pass through "nothing": the old track goes on until the new one's key frame. So while the new publisher is being
+    // asked for, only the removal of the binding is passed on here.
+    if (granted.binding === undefined || slot.publisher !== undefined) outputs.push(...this.#bind(slot, nowMs));
+    return outputs;
+  }
+
+  /** The answer to `want-publisher`. */
+  publisher(mid: string, track: PublisherTrack | undefined, nowMs: number): SessionOutput[] {
+    const slot = this.#slots.get(mid);
+    if (slot?.grant.binding === undefined) return [];
+    if (track !== undefined && !isOf(track.ref, slot.grant.binding)) return [];
+    slot.publisher = track;
+    return this.#bind(slot, nowMs);
+  }
+
+  #bind(slot: Slot, nowMs: number): SessionOutput[] {
+    const { publisher } = slot;
+    const mapping = publisher === undefined ? [] : matchPayloadTypes(publisher.codecs, slot.codecs);
+    const error = publisher !== undefined && mapping.length === 0 ? errorNumber("codec-not-accepted") : 0;
+    const key = publisher === undefined || error !== 0 ? "" : boundKeyOf(publisher, mapping);
+    const outputs: SessionOutput[] = [];
+    if (key !== slot.boundKey) {
+      const track = key === "" ? undefined : publisher?.ref;
+      outputs.push({ type: "bind-slot", mid: slot.grant.mid, track, payloadTypes: key === "" ? [] : mapping });
+      slot.boundKey = key;
+      slot.boundAtMs = nowMs;
+      slot.askedAtMs = nowMs;
+      if (key === "") slot.startedStreamId = 0;
+    }
+    if (error !== slot.error || outputs.length > 0) outputs.push({ type: "status" });
+    slot.error = error;
+    return outputs;
+  }
+
+  started(mid: string, streamId: number): boolean {
+    const slot = this.#slots.get(mid);
+    if (slot === undefined || slot.boundKey === "" || slot.startedStreamId === streamId) return false;
+    slot.startedStreamId = streamId;
+    return true;
+  }
+
+  sample(samples: ReadonlyMap<string, SlotSample>, nowMs: number): SessionOutput[] {
+    const outputs: SessionOutput[] = [];
+    for (const [mid, slot] of this.#slots) {
+      const sample = samples.get(mid);
+      if (sample !== undefined) takeSample(slot, sample, nowMs);
+      if (this.#lacksKeyFrame(slot, nowMs) && slot.publisher !== undefined) {
+        slot.askedAtMs = nowMs;
+        outputs.push({ type: "request-key-frame", track: slot.publisher.ref });
+      }
+    }
+    return outputs;
+  }
+
+  #lacksKeyFrame(slot: Slot, nowMs: number): boolean {
+    if (slot.grant.kind !== MediaKind.VIDEO || slot.boundKey === "") return false;
+    return slot.startedStreamId !== slot.grant.binding?.streamId && nowMs - slot.askedAtMs >= KEY_FRAME_RETRY_MS;
+  }
+
+  /** All slots are gone: the peer was closed. */
+  clear(): SessionOutput[] {
+    const mids = [...this.#slots.keys()];
+    this.#slots.clear();
+    return mids.map((mid) => ({ type: "want-publisher", slotMid: mid, track: undefined }));
+  }
+
+  status(): SlotStatus[] {
+    return [...this.#slots].map(([mid, { startedStreamId, error, bitrateBps: rateBps, lossRatio }]) => ({
+      mid,
+      streamId: startedStreamId,
+      error,
+      bitrateBps: rateBps,
+      lossRatio,
+    }));
+  }
+}
+
+function newSlot(grant: SlotGrant): Slot {
+  return {
+    grant,
+    codecs: [],
+    publisher: undefined,
+    boundKey: "",
+    boundAtMs: 0,
+    askedAtMs: 0,
+    startedStreamId: 0,
+    error: 0,
+    last: undefined,
+    bitrateBps: 0,
+    lossRatio: 0,
+  };
+}
+
+function takeSample(slot: Slot, sample: SlotSample, nowMs: number): void {
+  const spanMs = slot.last === undefined ? 0 : nowMs - slot.last.atMs;
+  if (slot.last !== undefined && spanMs > 0) slot.bitrateBps = bitrateBps(sample.bytes - slot.last.sample.bytes, spanMs);
+  slot.lossRatio = sample.lossRatio;
+  slot.last = { sample, atMs: nowMs };
+}
+
+function publisherOf(binding: BindingGrant | undefined): TrackRef | undefined {
+  return binding && { sessionId: binding.publisherSessionId, mid: binding.publisherMid };
+}
+
+function isOf(ref: TrackRef, binding: BindingGrant): boolean {
+  return ref.sessionId === binding.publisherSessionId && ref.mid === binding.publisherMid;
+}
+
+/** A slot keeps its SSRC and its clock for life; another of these is another slot. */
+function slotKey({ kind, ssrc, rtxSsrc }: SlotGrant): string {
+  return `${kind} ${ssrc} ${rtxSsrc}`;
+}
+
+function bindingKey(binding: BindingGrant | undefined): string {
+  return binding === undefined ? "" : `${binding.publisherSessionId} ${binding.publisherMid} ${binding.streamId}`;
+}
+
+function boundKeyOf({ ref, generation }: PublisherTrack, mapping: readonly PayloadTypeMapping[]): string {
+  const pairs = mapping.map(({ from, to }) => `${from}>${to}`).join(",");
+  return `${ref.sessionId} ${ref.mid} ${generation} ${pairs}`;
+}

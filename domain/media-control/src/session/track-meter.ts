@@ -1,0 +1,51 @@
+import type { TrackSample } from "./session-io.ts";
+
+/** A track is live while packets come at least this often; Opus with discontinuous transmission sends one every 400 ms. */
+export const TRACK_LIVE_MS = 2000;
+
+export interface TrackReading {
+  readonly live: boolean;
+  readonly payloadType: number;
+  readonly bitrateBps: number;
+  readonly audioLevel: number;
+  readonly lossRatio: number;
+}
+
+/** Turns totals into rates between one sample and the next. */
+export class TrackMeter {
+  #last: { readonly sample: TrackSample; readonly atMs: number } | undefined;
+  #reading: TrackReading = { live: false, payloadType: 0, bitrateBps: 0, audioLevel: 0, lossRatio: 0 };
+  #ended = false;
+
+  get reading(): TrackReading {
+    return this.#reading;
+  }
+
+  /** The client said that it sends no more (RTCP BYE): not live until a packet comes after it. */
+  end(): void {
+    this.#ended = true;
+    this.#reading = { ...this.#reading, live: false, audioLevel: 0, bitrateBps: 0 };
+  }
+
+  take(sample: TrackSample, nowMs: number): TrackReading {
+    const last = this.#last;
+    const packets = sample.packets - (last?.sample.packets ?? 0);
+    const lost = Math.max(0, sample.lost - (last?.sample.lost ?? 0));
+    const spanMs = last === undefined ? 0 : nowMs - last.atMs;
+    if (packets > 0) this.#ended = false;
+    const live = !this.#ended && sample.lastPacketAgeMs !== undefined && sample.lastPacketAgeMs < TRACK_LIVE_MS;
+    this.#last = { sample, atMs: nowMs };
+    this.#reading = {
+      live,
+      payloadType: sample.payloadType,
+      bitrateBps: spanMs > 0 ? bitrateBps(sample.bytes - (last?.sample.bytes ?? 0), spanMs) : 0,
+      audioLevel: live ? sample.audioLevel : 0,
+      lossRatio: packets + lost > 0 ? lost / (packets + lost) : 0,
+    };
+    return this.#reading;
+  }
+}
+
+export function bitrateBps(bytes: number, spanMs: number): number {
+  return Math.max(0, Math.round((bytes * 8000) / spanMs));
+}
