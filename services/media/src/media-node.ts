@@ -1,15 +1,52 @@
-import type { DtlsCertificate, MediaPlane } from "@parley/domain-media-control";
-import type { Bus, Clock, Logger, Random } from "@parley/foundation";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  BindingTable,
+  type DtlsCertificate,
+  type Grant,
+  GrantTable,
+  type GrantTableOptions,
+  DEFAULT_GRANT_TABLE_OPTIONS,
+  DEFAULT_SESSION_MACHINE_OPTIONS,
+  type MediaPlane,
+  type MediaPlaneEvent,
+  type SessionMachineOptions,
+  type SrtpProfile,
+  parseStun,
+} from "@parley/domain-media-control";
+import {
+  type Bus,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Subscription,
+  type Timer,
+  subjects,
+} from "@parley/foundation";
+import {
+  type ErrorName,
+  NodeAnnouncementSchema,
+  SessionGrantSchema,
+  type SessionState,
+  SessionStatusSchema,
+  errorNumber,
+} from "@parley/protocol";
+import { NodeMetrics } from "./node-metrics.ts";
+import { SessionHost } from "./session-host.ts";
+import { SessionLoop } from "./session-loop.ts";
+import { UnknownUfrags } from "./unknown-ufrags.ts";
 
 /** A media node: keeps its sessions in the state signaling grants, and tells how they are. */
 export interface MediaNode {
+  /** Fresh at every start; announced, and part of every grant. */
+  readonly bootId: bigint;
+  readonly sessions: number;
   /** Subscribes and announces. Once. */
   start(): void;
   /** From now on no new session is taken, and announcements say so. Those there are live on. */
   drain(): void;
-  /** Ends every session (status `closed`) and stops. The plane stays open: its owner closes it. */
+  /** Says good-bye to every client, reports every session closed, and stops. The plane stays open: its owner closes it afterwards. */
   close(): void;
-  readonly sessions: number;
 }
 
 export interface MediaNodeDeps {
@@ -20,11 +57,245 @@ export interface MediaNodeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly config: MediaNodeConfig;
 }
 
 export interface MediaNodeConfig {
-  /** What answers may name. */
+  /** What answers may name; an empty `ip` stands for any local address of the machine. */
   readonly addresses: readonly { readonly ip: string; readonly udpPort: number; readonly tcpPort: number }[];
-  readonly maxSessions?: number;
+  /** In order of preference. Default: GCM first, which costs about 1 us per packet less than CTR with HMAC-SHA1. */
+  readonly srtpProfiles?: readonly SrtpProfile[];
+  readonly session?: Partial<SessionMachineOptions>;
+  readonly grants?: Partial<GrantTableOptions>;
+}
+
+/** Announced this often, and forgotten by others after three times that (architecture.md, "Bus"). */
+const ANNOUNCE_MS = 250;
+/** One timer serves all sessions: each step takes one bucket of them, so a session has its turn every second. */
+const SWEEP_MS = 50;
+const BUCKETS = 20;
+
+const DEFAULT_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES128_CM_SHA1_80"];
+
+export function createMediaNode(deps: MediaNodeDeps): MediaNode {
+  return new Node(deps);
+}
+
+class Node implements MediaNode {
+  readonly bootId: bigint;
+  readonly #deps: MediaNodeDeps;
+  readonly #grants: GrantTable;
+  readonly #grantOptions: GrantTableOptions;
+  readonly #loop: SessionLoop;
+  readonly #unknown: UnknownUfrags;
+  readonly #metrics: NodeMetrics;
+  readonly #hosts = new Map<string, SessionHost>();
+  readonly #buckets: readonly Set<SessionHost>[] = Array.from({ length: BUCKETS }, () => new Set());
+  #subscriptions: Subscription[] = [];
+  #timers: Timer[] = [];
+  #step = 0;
+  #opened = 0;
+
+  constructor(deps: MediaNodeDeps) {
+    this.#deps = deps;
+    const { plane, clock, random, logger, config } = deps;
+    this.bootId = (BigInt(random.uint32()) << 32n) | BigInt(random.uint32() || 1);
+    this.#grantOptions = { ...DEFAULT_GRANT_TABLE_OPTIONS, ...config.grants };
+    this.#grants = new GrantTable(this.bootId, this.#grantOptions);
+    this.#metrics = new NodeMetrics(deps.metrics, plane, () => this.#hosts.values());
+    this.#loop = new SessionLoop({
+      plane,
+      clock,
+      bindings: new BindingTable(),
+      certificate: deps.certificate,
+      srtpProfiles: config.srtpProfiles ?? DEFAULT_PROFILES,
+      publishStatus: (host) => this.#publishStatus(host),
+      logger,
+    });
+    this.#unknown = new UnknownUfrags({
+      nodeId: deps.nodeId,
+      bus: deps.bus,
+      clock,
+      onGrant: (payload) => this.#takeGrant(payload),
+      replay: (ufrag, event) => this.#takeStun(ufrag, event),
+    });
+  }
+
+  get sessions(): number {
+    return this.#hosts.size;
+  }
+
+  start(): void {
+    const { bus, clock, plane, nodeId } = this.#deps;
+    plane.onEvents((events) => this.#takeEvents(events));
+    this.#subscriptions = [
+      bus.subscribe(subjects.mediaGrant(nodeId), ({ payload }) => this.#takeGrant(payload)),
+      bus.subscribe(subjects.mediaGrantsWanted, () => this.#publishGrants()),
+    ];
+    this.#timers = [clock.every(ANNOUNCE_MS, () => this.#announce()), clock.every(SWEEP_MS, () => this.#sweep())];
+    this.#announce();
+    this.#deps.logger.info("media node started", { nodeId, bootId: String(this.bootId) });
+  }
+
+  drain(): void {
+    this.#grants.draining = true;
+    this.#announce();
+    this.#deps.logger.info("media node drains", { sessions: this.#hosts.size });
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    for (const timer of this.#timers) timer.cancel();
+    this.#subscriptions = [];
+    this.#timers = [];
+    this.#unknown.close();
+    for (const host of [...this.#hosts.values()]) this.#endSession(host);
+    this.#loop.flush();
+    this.#deps.logger.info("media node closed");
+  }
+
+  #announce(): void {
+    const { nodeId, certificate, config, bus } = this.#deps;
+    const announcement = create(NodeAnnouncementSchema, {
+      nodeId,
+      bootId: this.bootId,
+      addresses: config.addresses.map(({ ip, udpPort, tcpPort }) => ({ ip, udpPort, tcpPort })),
+      dtlsFingerprint: certificate.fingerprint,
+      sessions: this.#hosts.size,
+      load: Math.min(1, this.#hosts.size / this.#grantOptions.maxSessions),
+      draining: this.#grants.draining,
+    });
+    bus.publish(subjects.mediaAnnounce, toBinary(NodeAnnouncementSchema, announcement));
+  }
+
+  #takeGrant(payload: Uint8Array): void {
+    const grant = readGrant(payload);
+    if (grant === undefined) {
+      this.#metrics.countGrant("malformed");
+      return;
+    }
+    const verdict = this.#grants.accept(grant, this.#deps.clock.monoMs());
+    this.#metrics.countGrant(verdict.type);
+    const host = this.#hosts.get(grant.sessionId);
+    switch (verdict.type) {
+      case "open":
+        this.#openSession(verdict.grant, payload);
+        break;
+      case "apply":
+        if (host !== undefined) {
+          host.grantBytes = payload;
+          this.#loop.handle(host, { type: "grant", grant: verdict.grant });
+          if (verdict.grant.closed) this.#removeHost(host);
+          else this.#replayChecks(verdict.grant);
+        }
+        break;
+      case "repeat":
+        if (host !== undefined) this.#loop.touch(host);
+        break;
+      case "refuse":
+        this.#publishRefusal(grant, verdict.state, verdict.reason);
+        break;
+      case "stale":
+      case "malformed":
+        break;
+    }
+    this.#loop.flush();
+  }
+
+  #openSession(grant: Parameters<typeof SessionHost.create>[0], payload: Uint8Array): void {
+    const options = { ...DEFAULT_SESSION_MACHINE_OPTIONS, ...this.#deps.config.session };
+    const host = SessionHost.create(grant, payload, options);
+    this.#hosts.set(grant.sessionId, host);
+    host.bucket = this.#opened++ % BUCKETS;
+    this.#buckets[host.bucket]?.add(host);
+    this.#loop.handle(host, { type: "grant", grant });
+    this.#replayChecks(grant);
+  }
+
+  /** Checks that came before this grant. */
+  #replayChecks({ ice }: Grant): void {
+    if (ice !== undefined) this.#unknown.granted([ice.localUfrag, ice.previousLocalUfrag]);
+  }
+
+  #endSession(host: SessionHost): void {
+    this.#loop.handle(host, { type: "grant", grant: { ...host.machine.grant, closed: true } });
+    this.#removeHost(host);
+  }
+
+  #removeHost(host: SessionHost): void {
+    this.#hosts.delete(host.sessionId);
+    this.#buckets[host.bucket]?.delete(host);
+    this.#loop.forget(host);
+  }
+
+  #takeEvents(events: readonly MediaPlaneEvent[]): void {
+    for (const event of events) {
+      if (event.type === "stun") this.#routeStun(event);
+      else this.#loop.takeEvent(event);
+    }
+    this.#loop.flush();
+  }
+
+  #routeStun(event: Extract<MediaPlaneEvent, { type: "stun" }>): void {
+    const username = parseStun(event.datagram)?.username;
+    const colon = username?.indexOf(":") ?? -1;
+    if (username === undefined || colon <= 0) return;
+    this.#takeStun(username.slice(0, colon), event);
+  }
+
+  #takeStun(ufrag: string, event: Extract<MediaPlaneEvent, { type: "stun" }>): void {
+    const sessionId = this.#grants.sessionOfUfrag(ufrag);
+    const host = sessionId === undefined ? undefined : this.#hosts.get(sessionId);
+    if (host !== undefined) {
+      this.#loop.handle(host, { type: "stun", address: event.address, datagram: event.datagram });
+    } else if (!this.#grants.draining) {
+      this.#metrics.unknownUfrags.add(1);
+      this.#unknown.ask(ufrag, event);
+    }
+  }
+
+  #sweep(): void {
+    const nowMs = this.#deps.clock.monoMs();
+    this.#loop.runTimers();
+    this.#step = (this.#step + 1) % BUCKETS;
+    for (const host of this.#buckets[this.#step] ?? []) this.#loop.sample(host);
+    if (this.#step === 0) {
+      for (const sessionId of this.#grants.sweep(nowMs)) {
+        const host = this.#hosts.get(sessionId);
+        if (host !== undefined) this.#endSession(host);
+      }
+      this.#unknown.sweep(nowMs);
+    }
+    this.#loop.flush();
+  }
+
+  #publishGrants(): void {
+    for (const { grantBytes } of this.#hosts.values()) this.#deps.bus.publish(subjects.mediaGrantsHeld, grantBytes);
+  }
+
+  #publishStatus(host: SessionHost): void {
+    const { appId, roomId, sessionId } = host.machine.grant;
+    this.#send(appId, roomId, { ...host.machine.report(), sessionId });
+  }
+
+  #publishRefusal(grant: Grant, state: SessionState, reason: ErrorName): void {
+    const { appId, roomId, sessionId, revision } = grant;
+    this.#send(appId, roomId, { sessionId, acknowledgedRevision: revision, state, reason: errorNumber(reason) });
+  }
+
+  #send(appId: string, roomId: string, fields: Parameters<typeof create<typeof SessionStatusSchema>>[1]): void {
+    const { nodeId, bus } = this.#deps;
+    const status = create(SessionStatusSchema, { ...fields, appId, roomId, nodeId, nodeBootId: this.bootId });
+    bus.publish(subjects.mediaStatus(appId, roomId), toBinary(SessionStatusSchema, status));
+  }
+}
+
+/** Undefined: not a SessionGrant. The bus is ours, but a message may be of another version. */
+function readGrant(payload: Uint8Array): Grant | undefined {
+  try {
+    return fromBinary(SessionGrantSchema, payload);
+  } catch {
+    return undefined;
+  }
 }

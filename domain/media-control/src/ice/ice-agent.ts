@@ -109,7 +109,7 @@ export class IceAgent {
       case "consent":
         if (input.ageMs !== undefined) this.#lastCheckMs = Math.max(this.#lastCheckMs ?? 0, nowMs - input.ageMs);
         return this.#tick(nowMs);
-      case "tick":
+      default:
         return this.#tick(nowMs);
     }
   }

@@ -83,7 +83,7 @@ export function parseStun(datagram: Uint8Array): StunMessage | undefined {
     unknownRequired: [],
     integrityOffset: undefined,
   };
-  for (let at = HEADER_BYTES; at < datagram.length; ) {
+  for (let at = HEADER_BYTES; at < datagram.length;) {
     const attribute = view.getUint16(at);
     const length = view.getUint16(at + 2);
     const end = at + 4 + length;
@@ -239,7 +239,10 @@ function xorAddressValue(address: StunAddress, transactionId: Uint8Array): Buffe
 }
 
 function errorValue(error: { readonly code: number; readonly reason: string }): Buffer {
-  return Buffer.concat([Buffer.from([0, 0, Math.floor(error.code / 100), error.code % 100]), Buffer.from(error.reason)]);
+  return Buffer.concat([
+    Buffer.from([0, 0, Math.floor(error.code / 100), error.code % 100]),
+    Buffer.from(error.reason),
+  ]);
 }
 
 function uint16(value: number): Buffer {

@@ -30,5 +30,7 @@ export function isGenuineUfrag(ufrag: string, key: Uint8Array): boolean {
 }
 
 function macOf(nonce: string, key: Uint8Array): string {
-  return Buffer.from(sipHash24(key, Buffer.from(nonce, "latin1"))).toString("base64").replace("=", "");
+  return Buffer.from(sipHash24(key, Buffer.from(nonce, "latin1")))
+    .toString("base64")
+    .replace("=", "");
 }

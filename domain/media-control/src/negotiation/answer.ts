@@ -132,7 +132,12 @@ function codecLines(codecs: readonly CodecGrant[]): Pick<MediaSection, "rtpmaps"
     if (fmtp !== "") fmtps.push({ payloadType, parameters: fmtp });
     for (const value of feedbackValues(codec)) feedbacks.push({ payloadType, value });
     if (rtxPayloadType === 0) continue;
-    rtpmaps.push({ payloadType: rtxPayloadType, encodingName: "rtx", clockRateHz, channels: codec.codec === Codec.OPUS ? channels : 1 });
+    rtpmaps.push({
+      payloadType: rtxPayloadType,
+      encodingName: "rtx",
+      clockRateHz,
+      channels: codec.codec === Codec.OPUS ? channels : 1,
+    });
     fmtps.push({ payloadType: rtxPayloadType, parameters: `apt=${payloadType}` });
   }
   return { rtpmaps, fmtps, feedbacks };

@@ -1,4 +1,11 @@
-export type H264Profile = "constrained-baseline" | "baseline" | "main" | "constrained-high" | "high" | "high-444" | "unknown";
+export type H264Profile =
+  | "constrained-baseline"
+  | "baseline"
+  | "main"
+  | "constrained-high"
+  | "high"
+  | "high-444"
+  | "unknown";
 
 /**
  * The profile of a profile-level-id (RFC 6184 8.1, table 5), from profile_idc and the constraint flags of profile-iop.

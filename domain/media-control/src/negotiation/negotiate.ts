@@ -33,7 +33,8 @@ export function negotiate(offerSdp: string, options: NegotiationOptions): Result
   const extensions = collectExtensions(plans);
   if (!extensions.ok) return extensions;
 
-  const iceRestart = options.previous !== undefined && hasNewCredentials(options.previous.grant.ice, transport.value.ice);
+  const iceRestart =
+    options.previous !== undefined && hasNewCredentials(options.previous.grant.ice, transport.value.ice);
   const ice = iceGrant(transport.value.ice, iceRestart, options);
   const grant: GrantParts = {
     ice,
@@ -118,7 +119,9 @@ function collectCodecs(plans: readonly SectionPlan[]): Result<CodecGrant[], Nego
       for (const [payloadType, meaning] of claims) {
         const known = meanings.get(payloadType);
         if (known !== undefined && known !== meaning) {
-          return err(negotiationError("payload-type-conflict", `payload type ${payloadType} means two things`, plan.mid));
+          return err(
+            negotiationError("payload-type-conflict", `payload type ${payloadType} means two things`, plan.mid),
+          );
         }
         meanings.set(payloadType, meaning);
       }
@@ -164,4 +167,3 @@ function negotiatedSection(plan: SectionPlan): NegotiatedSection {
     slot: plan.slotIdentity,
   };
 }
-

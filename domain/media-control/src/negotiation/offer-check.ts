@@ -88,7 +88,8 @@ export function offeredTransport(offer: SessionDescription): Result<OfferedTrans
     return err(negotiationError("ice-missing", "a=ice-ufrag or a=ice-pwd is missing"));
   }
   const fingerprints = (places.find((place) => place.fingerprints.length > 0)?.fingerprints ?? []).filter(
-    ({ algorithm, value }) => Object.hasOwn(FINGERPRINT_BYTES, algorithm) && FINGERPRINT_BYTES[algorithm] === value.length,
+    ({ algorithm, value }) =>
+      Object.hasOwn(FINGERPRINT_BYTES, algorithm) && FINGERPRINT_BYTES[algorithm] === value.length,
   );
   if (fingerprints.length === 0) {
     return err(negotiationError("fingerprint-missing", "no a=fingerprint of sha-256, sha-384 or sha-512"));

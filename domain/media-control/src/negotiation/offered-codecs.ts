@@ -32,7 +32,8 @@ export function offeredCodecs(section: MediaSection, allowed: ReadonlySet<Codec>
   const rtpmaps = new Map<number, SdpRtpmap>();
   for (const rtpmap of section.rtpmaps) if (!rtpmaps.has(rtpmap.payloadType)) rtpmaps.set(rtpmap.payloadType, rtpmap);
   const fmtps = new Map<number, string>();
-  for (const { payloadType, parameters } of section.fmtps) if (!fmtps.has(payloadType)) fmtps.set(payloadType, parameters);
+  for (const { payloadType, parameters } of section.fmtps)
+    if (!fmtps.has(payloadType)) fmtps.set(payloadType, parameters);
   const rtxOf = retransmissionsOf(section, rtpmaps, fmtps);
 
   const codecs: CodecGrant[] = [];
@@ -104,6 +105,8 @@ function isForwardedProfile(codec: Codec, fmtp: string): boolean {
 }
 
 function feedbackOf(section: MediaSection, payloadType: number): ReadonlySet<string> {
-  const values = section.feedbacks.filter((feedback) => feedback.payloadType === "*" || feedback.payloadType === payloadType);
+  const values = section.feedbacks.filter(
+    (feedback) => feedback.payloadType === "*" || feedback.payloadType === payloadType,
+  );
   return new Set(values.map(({ value }) => value.toLowerCase()));
 }

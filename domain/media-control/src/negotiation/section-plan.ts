@@ -5,7 +5,13 @@ import { parseFmtp, withFmtpParameter } from "../sdp/fmtp.ts";
 import { canForward } from "./codec-match.ts";
 import { MAX_EXTENSION_ID, headerExtensionOf } from "./extension-table.ts";
 import type { CodecGrant, EncodingGrant, ReceiveGrant, SlotGrant } from "./grant-parts.ts";
-import type { CodecPolicy, NegotiatedSection, NegotiationOptions, SectionDecision, SlotIdentity } from "./negotiation.ts";
+import type {
+  CodecPolicy,
+  NegotiatedSection,
+  NegotiationOptions,
+  SectionDecision,
+  SlotIdentity,
+} from "./negotiation.ts";
 import { bundledMids, isAcceptable } from "./offer-check.ts";
 import { FORWARDED_CODECS, offeredCodecs } from "./offered-codecs.ts";
 
@@ -241,12 +247,17 @@ function declaredEncodings(section: MediaSection): EncodingGrant[] {
   const rtxOf = new Map<number, number>();
   for (const { semantics, ssrcs } of section.ssrcGroups) {
     const [ssrc, rtxSsrc] = ssrcs;
-    if (semantics === "FID" && ssrc !== undefined && rtxSsrc !== undefined && !rtxOf.has(ssrc)) rtxOf.set(ssrc, rtxSsrc);
+    if (semantics === "FID" && ssrc !== undefined && rtxSsrc !== undefined && !rtxOf.has(ssrc))
+      rtxOf.set(ssrc, rtxSsrc);
   }
   // FEC streams (FEC-FR) are not negotiated, so nothing comes on their SSRCs.
-  const secondary = new Set(section.ssrcGroups.filter(({ semantics }) => semantics !== "SIM").flatMap(({ ssrcs }) => ssrcs.slice(1)));
+  const secondary = new Set(
+    section.ssrcGroups.filter(({ semantics }) => semantics !== "SIM").flatMap(({ ssrcs }) => ssrcs.slice(1)),
+  );
   const primary = new Set(section.ssrcs.map(({ ssrc }) => ssrc).filter((ssrc) => ssrc !== 0 && !secondary.has(ssrc)));
-  return [...primary].slice(0, MAX_DECLARED_ENCODINGS).map((ssrc) => ({ ssrc, rtxSsrc: rtxOf.get(ssrc) ?? 0, rid: "" }));
+  return [...primary]
+    .slice(0, MAX_DECLARED_ENCODINGS)
+    .map((ssrc) => ({ ssrc, rtxSsrc: rtxOf.get(ssrc) ?? 0, rid: "" }));
 }
 
 /** Three simulcast layers, and one to spare; more SSRCs in one section are nobody's. */

@@ -8,7 +8,8 @@ export function parseCandidate(value: string): IceCandidate | undefined {
   const component = readUnsigned(componentText, 256);
   const priority = readUnsigned(priorityText, 0xffffffff);
   const port = readUnsigned(portText, 65535);
-  if (foundation === undefined || transport === undefined || address === undefined || type === undefined) return undefined;
+  if (foundation === undefined || transport === undefined || address === undefined || type === undefined)
+    return undefined;
   if (component === undefined || priority === undefined || port === undefined || typ !== "typ") return undefined;
 
   let relatedAddress: string | undefined;

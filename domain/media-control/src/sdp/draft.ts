@@ -16,7 +16,14 @@ export function emptyTransport(): TransportDraft {
 
 export function emptySession(): SessionDraft {
   return {
-    origin: { username: "-", sessionId: "0", sessionVersion: "0", netType: "IN", addressType: "IP4", address: "0.0.0.0" },
+    origin: {
+      username: "-",
+      sessionId: "0",
+      sessionVersion: "0",
+      netType: "IN",
+      addressType: "IP4",
+      address: "0.0.0.0",
+    },
     sessionName: "-",
     connection: undefined,
     bandwidths: [],

@@ -69,7 +69,8 @@ function* codecLines(media: MediaSection): Generator<string> {
     for (const feedback of media.feedbacks) {
       if (feedback.payloadType === payloadType) yield `a=rtcp-fb:${payloadType} ${feedback.value}`;
     }
-    for (const fmtp of media.fmtps) if (fmtp.payloadType === payloadType) yield `a=fmtp:${payloadType} ${fmtp.parameters}`;
+    for (const fmtp of media.fmtps)
+      if (fmtp.payloadType === payloadType) yield `a=fmtp:${payloadType} ${fmtp.parameters}`;
   }
   for (const { payloadType, value } of media.feedbacks) {
     if (payloadType === "*" || !written.has(payloadType)) yield `a=rtcp-fb:${payloadType} ${value}`;
@@ -92,7 +93,9 @@ function* streamLines(media: MediaSection): Generator<string> {
 
 function writeSimulcast(simulcast: SdpSimulcast): string {
   const list = (streams: readonly (readonly SdpSimulcastRid[])[]): string =>
-    streams.map((alternatives) => alternatives.map(({ rid, paused }) => (paused ? `~${rid}` : rid)).join(",")).join(";");
+    streams
+      .map((alternatives) => alternatives.map(({ rid, paused }) => (paused ? `~${rid}` : rid)).join(","))
+      .join(";");
   const parts: string[] = [];
   if (simulcast.send.length > 0) parts.push(`send ${list(simulcast.send)}`);
   if (simulcast.recv.length > 0) parts.push(`recv ${list(simulcast.recv)}`);

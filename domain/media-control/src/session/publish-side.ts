@@ -117,7 +117,12 @@ export function codecsOf(payloadTypes: readonly number[], codecs: readonly Codec
 
 /** What makes it another track of the data plane, which has no command to change it. */
 function trackKey({ kind, streamId, payloadTypes, encodings }: ReceiveGrant): string {
-  return JSON.stringify([kind, streamId, payloadTypes, encodings.map(({ ssrc, rtxSsrc, rid }) => [ssrc, rtxSsrc, rid])]);
+  return JSON.stringify([
+    kind,
+    streamId,
+    payloadTypes,
+    encodings.map(({ ssrc, rtxSsrc, rid }) => [ssrc, rtxSsrc, rid]),
+  ]);
 }
 
 function codecsKey(codecs: readonly CodecGrant[]): string {

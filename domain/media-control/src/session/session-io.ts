@@ -26,7 +26,11 @@ export type SessionInput =
   | { readonly type: "path-closed"; readonly address: PathAddress }
   | { readonly type: "dtls"; readonly address: PathAddress; readonly datagram: Uint8Array }
   /** What the handshake came to after the last step. */
-  | { readonly type: "dtls-state"; readonly state: "connected" | "closed" | "failed"; readonly fingerprintMismatch: boolean }
+  | {
+      readonly type: "dtls-state";
+      readonly state: "connected" | "closed" | "failed";
+      readonly fingerprintMismatch: boolean;
+    }
   /** The track a slot is bound to is there (again), or gone (undefined). */
   | { readonly type: "publisher"; readonly slotMid: string; readonly track: PublisherTrack | undefined }
   | { readonly type: "slot-started"; readonly slotMid: string; readonly streamId: number }
@@ -99,4 +103,3 @@ export type SessionOutput =
   | { readonly type: "close-peer" }
   /** Something changed that signaling should know at once. */
   | { readonly type: "status" };
-

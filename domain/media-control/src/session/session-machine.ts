@@ -1,5 +1,11 @@
 import { type ErrorName, type SessionStatus, SessionState, errorNumber } from "@parley/protocol";
-import { DEFAULT_ICE_AGENT_OPTIONS, IceAgent, type IceAgentOptions, type IceInput, planeIce } from "../ice/ice-agent.ts";
+import {
+  DEFAULT_ICE_AGENT_OPTIONS,
+  IceAgent,
+  type IceAgentOptions,
+  type IceInput,
+  planeIce,
+} from "../ice/ice-agent.ts";
 import type { DtlsGrant, Grant, IceGrant, Plain } from "../negotiation/grant-parts.ts";
 import type { PathAddress, PlaneCodec, PlaneExtension } from "../ports.ts";
 import { PublishSide } from "./publish-side.ts";
@@ -24,7 +30,9 @@ export const DEFAULT_SESSION_MACHINE_OPTIONS: SessionMachineOptions = {
 export type OpenGrant = Grant & { readonly ice: IceGrant; readonly dtls: DtlsGrant };
 
 export function isOpenGrant(grant: Grant): grant is OpenGrant {
-  return grant.ice !== undefined && grant.ice.localUfrag !== "" && grant.ice.localPassword !== "" && grant.dtls !== undefined;
+  return (
+    grant.ice !== undefined && grant.ice.localUfrag !== "" && grant.ice.localPassword !== "" && grant.dtls !== undefined
+  );
 }
 
 /** The session's part of a SessionStatus; the node adds its name and the ids. */
@@ -111,7 +119,7 @@ export class SessionMachine {
         return this.#subscribe.started(input.slotMid, input.streamId) ? [{ type: "status" }] : [];
       case "track-ended":
         return this.#publish.ended(input.mid) ? [{ type: "status" }] : [];
-      case "sample":
+      default:
         return this.#takeSample(input.sample, nowMs);
     }
   }
@@ -188,7 +196,7 @@ export class SessionMachine {
       case "closed":
         // close_notify: the client has closed its PeerConnection, without or before telling signaling.
         return this.#finish(SessionState.CLOSED, "session-closed");
-      case "failed":
+      default:
         return this.#finish(SessionState.FAILED, input.fingerprintMismatch ? "fingerprint-mismatch" : "dtls-failed");
     }
   }

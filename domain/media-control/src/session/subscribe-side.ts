@@ -110,7 +110,11 @@ export class SubscribeSide {
     const outputs: SessionOutput[] = [];
     for (const [mid, slot] of this.#slots) {
       const sample = samples.get(mid);
-      if (sample !== undefined) takeSample(slot, sample, nowMs);
+      if (sample !== undefined) {
+        takeSample(slot, sample, nowMs);
+        // The event may have been dropped; the counter tells the same a little later.
+        if (this.started(mid, sample.streamId)) outputs.push({ type: "status" });
+      }
       if (this.#lacksKeyFrame(slot, nowMs) && slot.publisher !== undefined) {
         slot.askedAtMs = nowMs;
         outputs.push({ type: "request-key-frame", track: slot.publisher.ref });
@@ -160,7 +164,8 @@ function newSlot(grant: SlotGrant): Slot {
 
 function takeSample(slot: Slot, sample: SlotSample, nowMs: number): void {
   const spanMs = slot.last === undefined ? 0 : nowMs - slot.last.atMs;
-  if (slot.last !== undefined && spanMs > 0) slot.bitrateBps = bitrateBps(sample.bytes - slot.last.sample.bytes, spanMs);
+  if (slot.last !== undefined && spanMs > 0)
+    slot.bitrateBps = bitrateBps(sample.bytes - slot.last.sample.bytes, spanMs);
   slot.lossRatio = sample.lossRatio;
   slot.last = { sample, atMs: nowMs };
 }

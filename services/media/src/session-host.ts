@@ -1,0 +1,37 @@
+import {
+  type DtlsTransport,
+  type OpenGrant,
+  type PathAddress,
+  type PeerHandle,
+  SessionMachine,
+  type SessionMachineOptions,
+  type SlotHandle,
+  type TrackHandle,
+} from "@parley/domain-media-control";
+
+/** A session's machine with the handles that stand for it in the data plane. */
+export class SessionHost {
+  readonly sessionId: string;
+  readonly machine: SessionMachine;
+  readonly tracks = new Map<string, TrackHandle>();
+  readonly slots = new Map<string, SlotHandle>();
+  /** The grant as it came, for a signaling process that rebuilds its rooms. */
+  grantBytes: Uint8Array;
+  /** Which turn of the sweep it has. */
+  bucket = 0;
+  peer: PeerHandle | undefined;
+  dtls: DtlsTransport | undefined;
+  /** Where DTLS goes: where it last came from. */
+  dtlsPath: PathAddress | undefined;
+  dtlsDueMs: number | undefined;
+
+  private constructor(grant: OpenGrant, grantBytes: Uint8Array, options: SessionMachineOptions) {
+    this.sessionId = grant.sessionId;
+    this.machine = new SessionMachine(grant, options);
+    this.grantBytes = grantBytes;
+  }
+
+  static create(grant: OpenGrant, grantBytes: Uint8Array, options: SessionMachineOptions): SessionHost {
+    return new SessionHost(grant, grantBytes, options);
+  }
+}

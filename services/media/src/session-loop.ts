@@ -1,0 +1,346 @@
+import type {
+  BindingTable,
+  DtlsCertificate,
+  DtlsResult,
+  MediaPlane,
+  MediaPlaneEvent,
+  PathAddress,
+  PeerHandle,
+  PublisherChange,
+  SessionInput,
+  SessionOutput,
+  SessionSample,
+  SlotHandle,
+  SlotSample,
+  SrtpProfile,
+  TrackHandle,
+  TrackRef,
+  TrackSample,
+} from "@parley/domain-media-control";
+import type { Clock, Logger } from "@parley/foundation";
+import type { SessionHost } from "./session-host.ts";
+
+export interface SessionLoopDeps {
+  readonly plane: MediaPlane;
+  readonly clock: Clock;
+  readonly bindings: BindingTable;
+  readonly certificate: DtlsCertificate;
+  readonly srtpProfiles: readonly SrtpProfile[];
+  readonly publishStatus: (host: SessionHost) => void;
+  readonly logger: Logger;
+}
+
+interface Work {
+  readonly host: SessionHost;
+  readonly input: SessionInput;
+}
+
+/**
+ * Carries inputs to session machines and their outputs to the data plane. What outputs cause in other sessions (a track that comes, a slot
+ * that wants one) is queued and done before {@link SessionLoop.handle} returns, so machines are never entered twice. Statuses are
+ * collected until {@link SessionLoop.flush}: one per session, however much happened.
+ */
+export class SessionLoop {
+  readonly #deps: SessionLoopDeps;
+  readonly #byPeer = new Map<PeerHandle, SessionHost>();
+  readonly #byTrack = new Map<
+    TrackHandle,
+    { readonly host: SessionHost; readonly mid: string; readonly streamId: number }
+  >();
+  readonly #bySlot = new Map<SlotHandle, { readonly host: SessionHost; readonly mid: string }>();
+  readonly #bySession = new Map<string, SessionHost>();
+  readonly #handshaking = new Set<SessionHost>();
+  readonly #dirty = new Set<SessionHost>();
+  readonly #queue: Work[] = [];
+  #running = false;
+
+  constructor(deps: SessionLoopDeps) {
+    this.#deps = deps;
+  }
+
+  handle(host: SessionHost, input: SessionInput): void {
+    if (input.type === "grant") this.#bySession.set(host.sessionId, host);
+    this.#queue.push({ host, input });
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) {
+        const outputs = work.host.machine.handle(work.input, this.#deps.clock.monoMs());
+        for (const output of outputs) this.#execute(work.host, output);
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Its status is due, though nothing changed. */
+  touch(host: SessionHost): void {
+    this.#dirty.add(host);
+  }
+
+  forget(host: SessionHost): void {
+    this.#bySession.delete(host.sessionId);
+    // The last status goes out with the next flush all the same.
+  }
+
+  flush(): void {
+    for (const host of this.#dirty) this.#deps.publishStatus(host);
+    this.#dirty.clear();
+  }
+
+  takeEvent(event: Exclude<MediaPlaneEvent, { type: "stun" }>): void {
+    switch (event.type) {
+      case "nominated":
+      case "path-closed": {
+        const host = this.#byPeer.get(event.peer);
+        if (host !== undefined) this.handle(host, { type: event.type, address: event.address });
+        break;
+      }
+      case "dtls": {
+        const host = this.#byPeer.get(event.peer);
+        if (host !== undefined) this.handle(host, { type: "dtls", address: event.address, datagram: event.datagram });
+        break;
+      }
+      case "slot-started": {
+        const slot = this.#bySlot.get(event.slot);
+        const track = this.#byTrack.get(event.track);
+        if (slot === undefined || track === undefined) break;
+        this.handle(slot.host, { type: "slot-started", slotMid: slot.mid, streamId: track.streamId });
+        break;
+      }
+      case "track-ended": {
+        const track = this.#byTrack.get(event.track);
+        if (track !== undefined) this.handle(track.host, { type: "track-ended", mid: track.mid });
+        break;
+      }
+      case "ssrc":
+        break;
+    }
+  }
+
+  /** Retransmits handshake flights that are due. */
+  runTimers(): void {
+    const nowMs = this.#deps.clock.monoMs();
+    for (const host of this.#handshaking) {
+      if (host.dtls === undefined || host.dtlsDueMs === undefined || nowMs < host.dtlsDueMs) continue;
+      this.#takeDtlsResult(host, host.dtls.timeout());
+    }
+  }
+
+  /** The session's turn of the sweep: counters in, status out. */
+  sample(host: SessionHost): void {
+    if (!host.machine.ended) this.handle(host, { type: "sample", sample: this.#readCounters(host) });
+    this.#dirty.add(host);
+  }
+
+  #execute(host: SessionHost, output: SessionOutput): void {
+    switch (output.type) {
+      case "open-peer":
+        host.peer = this.#deps.plane.openPeer({ ice: output.ice });
+        this.#byPeer.set(host.peer, host);
+        break;
+      case "close-peer":
+        this.#closePeer(host);
+        break;
+      case "status":
+        this.#dirty.add(host);
+        break;
+      case "send":
+        this.#deps.plane.sendTo(output.address, output.datagram);
+        break;
+      case "want-publisher":
+        this.#tellSlots(this.#deps.bindings.want({ sessionId: host.sessionId, mid: output.slotMid }, output.track));
+        break;
+      case "track-changed":
+        this.#tellSlots(
+          this.#deps.bindings.trackChanged({ sessionId: host.sessionId, mid: output.mid }, output.codecs),
+        );
+        break;
+      case "request-key-frame": {
+        const track = this.#trackOf(output.track);
+        if (track !== undefined) this.#deps.plane.requestKeyFrame(track);
+        break;
+      }
+      case "open-dtls":
+        host.dtls = this.#deps.plane.createDtls({
+          certificate: this.#deps.certificate,
+          srtpProfiles: this.#deps.srtpProfiles,
+          ...output.options,
+        });
+        this.#handshaking.add(host);
+        break;
+      case "dtls-receive":
+        host.dtlsPath = output.address;
+        if (host.dtls !== undefined) this.#takeDtlsResult(host, host.dtls.receive(output.datagram));
+        break;
+      default:
+        if (host.peer !== undefined) this.#executeOnPeer(host, host.peer, output);
+    }
+  }
+
+  #executeOnPeer(host: SessionHost, peer: PeerHandle, output: PeerOutput): void {
+    const { plane } = this.#deps;
+    switch (output.type) {
+      case "add-path":
+        plane.addPath(peer, output.address);
+        break;
+      case "select-path":
+        plane.selectPath(peer, output.address);
+        break;
+      case "restart-ice":
+        plane.restartIce(peer, output.ice);
+        break;
+      case "retire-previous-ice":
+        plane.retirePreviousIce(peer);
+        break;
+      case "set-codecs":
+        plane.setPeerCodecs(peer, output.codecs, output.extensions);
+        break;
+      case "set-srtp-keys":
+        if (host.dtls !== undefined) plane.setSrtpKeys(peer, host.dtls);
+        break;
+      case "open-track": {
+        const { mid, streamId } = output.options;
+        const track = plane.openTrack(peer, output.options);
+        host.tracks.set(mid, track);
+        this.#byTrack.set(track, { host, mid, streamId });
+        break;
+      }
+      case "pause-track": {
+        const track = host.tracks.get(output.mid);
+        if (track !== undefined) plane.setTrackPaused(track, output.paused);
+        break;
+      }
+      case "close-track":
+        this.#closeTrack(host, output.mid);
+        break;
+      case "open-slot": {
+        const slot = plane.openSlot(peer, output.options);
+        host.slots.set(output.options.mid, slot);
+        this.#bySlot.set(slot, { host, mid: output.options.mid });
+        break;
+      }
+      case "bind-slot": {
+        const slot = host.slots.get(output.mid);
+        const track = output.track && this.#trackOf(output.track);
+        if (slot !== undefined) plane.bindSlot(slot, track, output.payloadTypes);
+        break;
+      }
+      case "close-slot":
+        this.#closeSlot(host, output.mid);
+        break;
+    }
+  }
+
+  #trackOf(ref: TrackRef): TrackHandle | undefined {
+    return this.#bySession.get(ref.sessionId)?.tracks.get(ref.mid);
+  }
+
+  #tellSlots(changes: readonly PublisherChange[]): void {
+    for (const { slot, track } of changes) {
+      const host = this.#bySession.get(slot.sessionId);
+      if (host !== undefined) this.#queue.push({ host, input: { type: "publisher", slotMid: slot.mid, track } });
+    }
+  }
+
+  #closeTrack(host: SessionHost, mid: string): void {
+    const track = host.tracks.get(mid);
+    if (track === undefined) return;
+    this.#deps.plane.closeTrack(track);
+    host.tracks.delete(mid);
+    this.#byTrack.delete(track);
+  }
+
+  #closeSlot(host: SessionHost, mid: string): void {
+    const slot = host.slots.get(mid);
+    if (slot === undefined) return;
+    this.#deps.plane.closeSlot(slot);
+    host.slots.delete(mid);
+    this.#bySlot.delete(slot);
+  }
+
+  /** The handshake first, so that its good-bye leaves before the paths go. */
+  #closePeer(host: SessionHost): void {
+    if (host.dtls !== undefined) {
+      for (const datagram of host.dtls.close().datagrams) {
+        if (host.dtlsPath !== undefined) this.#deps.plane.sendTo(host.dtlsPath, datagram);
+      }
+      host.dtls = undefined;
+    }
+    this.#handshaking.delete(host);
+    if (host.peer === undefined) return;
+    this.#deps.plane.closePeer(host.peer);
+    this.#byPeer.delete(host.peer);
+    host.peer = undefined;
+    for (const track of host.tracks.values()) this.#byTrack.delete(track);
+    for (const slot of host.slots.values()) this.#bySlot.delete(slot);
+    host.tracks.clear();
+    host.slots.clear();
+  }
+
+  #takeDtlsResult(host: SessionHost, result: DtlsResult): void {
+    const path = host.dtlsPath ?? host.machine.selectedPath;
+    if (path !== undefined) this.#sendAll(path, result.datagrams);
+    host.dtlsDueMs = result.timeoutMs === undefined ? undefined : this.#deps.clock.monoMs() + result.timeoutMs;
+    if (result.state === "handshaking") return;
+    this.#handshaking.delete(host);
+    if (result.state === "failed") {
+      this.#deps.logger.debug("handshake failed", { sessionId: host.sessionId, error: result.error });
+    }
+    const fingerprintMismatch = result.error === "fingerprint-mismatch";
+    this.#queue.push({ host, input: { type: "dtls-state", state: result.state, fingerprintMismatch } });
+    // A timer's result comes from outside of any `handle`.
+    if (!this.#running) this.#drainQueue();
+  }
+
+  #drainQueue(): void {
+    const work = this.#queue.shift();
+    if (work !== undefined) this.handle(work.host, work.input);
+  }
+
+  #sendAll(path: PathAddress, datagrams: readonly Uint8Array[]): void {
+    for (const datagram of datagrams) this.#deps.plane.sendTo(path, datagram);
+  }
+
+  #readCounters(host: SessionHost): SessionSample {
+    const { plane } = this.#deps;
+    const planeNowMs = plane.nowMs();
+    const ageMs = (atMs: number): number | undefined => (atMs === 0 ? undefined : Math.max(0, planeNowMs - atMs));
+    const peer = host.peer === undefined ? undefined : plane.peerCounters(host.peer);
+    const tracks = new Map<string, TrackSample>();
+    for (const [mid, handle] of host.tracks) {
+      const counters = plane.trackCounters(handle);
+      if (counters === undefined) continue;
+      const { packets, bytes, lost, payloadType, audioLevel, lastPacketMonoMs } = counters;
+      tracks.set(mid, { packets, bytes, lost, payloadType, audioLevel, lastPacketAgeMs: ageMs(lastPacketMonoMs) });
+    }
+    const slots = new Map<string, SlotSample>();
+    for (const [mid, handle] of host.slots) {
+      const counters = plane.slotCounters(handle);
+      if (counters === undefined) continue;
+      slots.set(mid, { bytes: counters.bytes, lossRatio: counters.lossRatio, streamId: counters.streamId });
+    }
+    return {
+      consentAgeMs: peer && ageMs(peer.lastConsentMonoMs),
+      rttUs: peer?.rttUs ?? 0,
+      tracks,
+      slots,
+    };
+  }
+}
+
+type PeerOutput = Exclude<
+  SessionOutput,
+  {
+    type:
+      | "open-peer"
+      | "close-peer"
+      | "status"
+      | "send"
+      | "want-publisher"
+      | "track-changed"
+      | "request-key-frame"
+      | "open-dtls"
+      | "dtls-receive";
+  }
+>;
