@@ -8,6 +8,7 @@ const checks = [
   { name: "lint", command: binPath("oxlint"), args: ["--type-aware"] },
   { name: "format", command: binPath("oxfmt"), args: ["--check"], hint: "`npm run format` repairs it" },
   { name: "import table and globals", script: "tools/architecture.mjs" },
+  { name: "lock file", script: "tools/lock-file.mjs" },
   { name: "generated code", script: "tools/generate.mjs", args: ["--check"] },
 ];
 
