@@ -1,0 +1,47 @@
+import type {
+  ConnectionAlive,
+  ParleyError,
+  RoomCommand,
+  RoomCommandReply,
+  RoomEvent,
+  RoomTransfer,
+  RoomTransferReply,
+  SessionGrant,
+  SessionStatus,
+} from "@parley/protocol";
+
+/** Everything that can happen to the rooms of a process. Times are arguments of `handle`. */
+export type RoomInput =
+  | { readonly type: "command"; readonly command: RoomCommand; readonly replyTo: ReplyHandle }
+  | { readonly type: "session-status"; readonly status: SessionStatus }
+  /** A media node is gone, or another run of it is there: everything on `bootId` is dead. */
+  | { readonly type: "node-lost"; readonly nodeId: string; readonly bootId: bigint }
+  | { readonly type: "presence"; readonly connections: readonly ConnectionAlive[] }
+  | { readonly type: "connection-gone"; readonly appId: string; readonly connectionId: string }
+  | { readonly type: "transfer"; readonly transfer: RoomTransfer; readonly replyTo: ReplyHandle }
+  | { readonly type: "transfer-answered"; readonly transferId: string; readonly reply: RoomTransferReply | undefined }
+  /** A grant that a media node still holds, after this process started. */
+  | { readonly type: "grant-held"; readonly grant: SessionGrant; readonly nodeId: string }
+  | { readonly type: "tick" };
+
+/** Where a reply goes: a number of the caller's choosing. */
+export type ReplyHandle = number;
+
+export type RoomOutput =
+  | { readonly type: "reply"; readonly replyTo: ReplyHandle; readonly reply: RoomCommandReply }
+  | { readonly type: "transfer-reply"; readonly replyTo: ReplyHandle; readonly reply: RoomTransferReply }
+  /** In order, for each of the connections. */
+  | {
+      readonly type: "event";
+      readonly appId: string;
+      readonly connectionIds: readonly string[];
+      readonly event: RoomEvent;
+      readonly lossy: boolean;
+    }
+  /** The desired state of a session; repeats included. */
+  | { readonly type: "grant"; readonly nodeId: string; readonly grant: SessionGrant }
+  /** To be asked of the owner of another room, until it answers or `deadlineMs` has passed. */
+  | { readonly type: "transfer-request"; readonly transfer: RoomTransfer; readonly deadlineMs: number };
+
+/** A refusal on its way to becoming a client's Error. */
+export type Refusal = ParleyError & { readonly retryAfterMs?: number };

@@ -1,0 +1,57 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ErrorSchema, RoomEventSchema, errorTable, type Error as WireError, type RoomEvent } from "@parley/protocol";
+import type { Refusal, RoomOutput } from "./io.ts";
+
+export type EventCase = Exclude<RoomEvent["event"], { case: undefined }>["case"];
+type EventInit = Exclude<MessageInitShape<typeof RoomEventSchema>, RoomEvent>["event"];
+
+/** Collects what one call of `handle` puts out, in order. */
+export class Outbox {
+  #outputs: RoomOutput[] = [];
+
+  push(output: RoomOutput): void {
+    this.#outputs.push(output);
+  }
+
+  take(): RoomOutput[] {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return outputs;
+  }
+}
+
+export interface Audience {
+  readonly appId: string;
+  readonly roomId: string;
+  readonly connectionIds: readonly string[];
+  /** 0: changes no state. */
+  readonly revision: bigint;
+  readonly lossy?: boolean;
+}
+
+export function pushEvent(out: Outbox, audience: Audience, event: NonNullable<EventInit>): void {
+  if (audience.connectionIds.length === 0) return;
+  out.push({
+    type: "event",
+    appId: audience.appId,
+    connectionIds: audience.connectionIds,
+    event: create(RoomEventSchema, { roomId: audience.roomId, revision: audience.revision, event }),
+    lossy: audience.lossy ?? false,
+  });
+}
+
+/** A pause before a retryable request is repeated, when nothing says more. */
+const defaultRetryAfterMs = 1_000;
+
+/** A refusal as the client gets it. */
+export function wireError(refusal: Refusal): WireError {
+  const { number, text, retry } = errorTable[refusal.name];
+  const retryable = retry === "later";
+  return create(ErrorSchema, {
+    number,
+    name: refusal.name,
+    message: refusal.detail === undefined ? text : `${text} ${refusal.detail}`,
+    retryable,
+    retryAfterMs: retryable ? (refusal.retryAfterMs ?? defaultRetryAfterMs) : 0,
+  });
+}

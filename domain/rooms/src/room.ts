@@ -1,0 +1,70 @@
+import type { Join, RoomKind } from "@parley/protocol";
+import { RoomKind as Kind } from "@parley/protocol";
+import { broadcastChange, participantCount } from "./audience.ts";
+import { tellRebound } from "./bindings.ts";
+import { publishDirtyGrants } from "./grants.ts";
+import { countChanged, removeMember } from "./membership.ts";
+import type { Outbox } from "./outbox.ts";
+import type { RoomPorts } from "./ports.ts";
+import { roomInfo } from "./snapshot.ts";
+import type { RoomState } from "./state.ts";
+import { endOrphans } from "./streams.ts";
+
+export interface RoomOrigin {
+  readonly appId: string;
+  readonly roomId: string;
+  readonly kind: RoomKind;
+  readonly nowMs: number;
+}
+
+export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): RoomState {
+  return {
+    ports,
+    out,
+    appId: origin.appId,
+    roomId: origin.roomId,
+    kind: origin.kind,
+    createdAtUnixMs: origin.nowMs,
+    attributes: new Map(),
+    lobbyEnabled: false,
+    locked: false,
+    revision: 0n,
+    members: new Map(),
+    byConnection: new Map(),
+    streams: new Map(),
+    sessions: new Map(),
+    slotsByName: new Map(),
+    dirty: new Set(),
+    rebound: new Set(),
+    bannedUsers: new Set(),
+    toldCount: 0,
+    speakersToldAtMs: 0,
+    speakersTold: "",
+    order: 0,
+  };
+}
+
+export function kindOf(join: Join): RoomKind {
+  return join.kind === Kind.UNSPECIFIED ? Kind.CONFERENCE : join.kind;
+}
+
+/** The end of every call: sessions whose desired state changed get their next revision, owners hear what their slots came to. */
+export function settle(room: RoomState): void {
+  publishDirtyGrants(room);
+  tellRebound(room);
+}
+
+/** What time alone brings about. */
+export function tickRoom(room: RoomState, nowMs: number): void {
+  for (const member of [...room.members.values()]) {
+    if (nowMs - member.seenAtMs > room.ports.limits.presenceTimeoutMs) removeMember(room, member, nowMs, "lost");
+    else if (member.expiresAtUnixMs !== 0 && nowMs >= member.expiresAtUnixMs) {
+      removeMember(room, member, nowMs, "token-expired");
+    }
+  }
+  endOrphans(room, nowMs);
+  if (countChanged(room)) {
+    room.toldCount = participantCount(room);
+    broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
+  }
+}

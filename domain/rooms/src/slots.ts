@@ -1,0 +1,134 @@
+import { MediaKind, TrackKind, type ErrorName } from "@parley/protocol";
+import { requestBackups } from "./backup-codecs.ts";
+import { codecsOf, type RoomState, type SessionState, type SlotDesire, type SlotState, type StreamState, type TrackState } from "./state.ts";
+
+/** Changes what a slot is to show, and says at once what that comes to. */
+export function setDesire(room: RoomState, slot: SlotState, desire: SlotDesire): void {
+  const before = slot.desired;
+  forget(room, slot);
+  slot.desired = desire;
+  if (desire.type === "stream") desire.stream.wantedBy.add(slot);
+  if (desire.type === "name") {
+    const slots = room.slotsByName.get(desire.name);
+    if (slots === undefined) room.slotsByName.set(desire.name, new Set([slot]));
+    else slots.add(slot);
+  }
+  resolve(room, slot);
+  const involved = new Set([streamOfDesire(room, before), streamOfDesire(room, desire)]);
+  for (const stream of involved) if (stream !== undefined) requestBackups(room, stream);
+}
+
+/** A slot that is no more wants nothing. */
+export function dropSlot(room: RoomState, slot: SlotState): void {
+  const stream = streamOfDesire(room, slot.desired);
+  forget(room, slot);
+  slot.desired = { type: "nothing" };
+  if (stream !== undefined) requestBackups(room, stream);
+}
+
+/** After a change of the stream's session, tracks or codecs. */
+export function resolveSlotsOf(room: RoomState, stream: StreamState): void {
+  for (const slot of slotsWanting(room, stream)) resolve(room, slot);
+  requestBackups(room, stream);
+}
+
+/** The stream is gone: who wanted it by its id wants nothing now, who wanted it by name waits for the next. */
+export function releaseSlots(room: RoomState, stream: StreamState): void {
+  for (const slot of stream.wantedBy) {
+    slot.desired = { type: "nothing" };
+    resolve(room, slot);
+  }
+  stream.wantedBy.clear();
+  for (const slot of room.slotsByName.get(stream.name) ?? []) resolve(room, slot);
+}
+
+/** Every slot that this stream is for at the moment. */
+export function slotsWanting(room: RoomState, stream: StreamState): SlotState[] {
+  const byName = streamByName(room, stream.name) === stream ? [...(room.slotsByName.get(stream.name) ?? [])] : [];
+  return [...stream.wantedBy, ...byName];
+}
+
+export function streamOfDesire(room: RoomState, desire: SlotDesire): StreamState | undefined {
+  if (desire.type === "stream") return desire.stream;
+  return desire.type === "name" ? streamByName(room, desire.name) : undefined;
+}
+
+/** Of several streams with one name, the oldest that is published. */
+function streamByName(room: RoomState, name: string): StreamState | undefined {
+  let found: StreamState | undefined;
+  for (const stream of room.streams.values()) {
+    if (stream.name === name && (found === undefined || stream.order < found.order)) found = stream;
+  }
+  return found;
+}
+
+function forget(room: RoomState, slot: SlotState): void {
+  const { desired } = slot;
+  if (desired.type === "stream") desired.stream.wantedBy.delete(slot);
+  if (desired.type === "name") {
+    const slots = room.slotsByName.get(desired.name);
+    if (slots?.delete(slot) === true && slots.size === 0) room.slotsByName.delete(desired.name);
+  }
+}
+
+/** Works out what a slot can show of what it wants; a change makes its session dirty. */
+export function resolve(room: RoomState, slot: SlotState): void {
+  const outcome = outcomeOf(room, slot);
+  const effective = outcome.effective;
+  const same =
+    slot.effective?.stream === effective?.stream &&
+    slot.effective?.track.mid === effective?.track.mid &&
+    slot.effective?.session === effective?.session;
+  if (!same) {
+    slot.effective = effective;
+    room.dirty.add(slot.session);
+  } else if (effective !== undefined) {
+    // The track's record may be a new one with the same identity.
+    slot.effective = effective;
+  }
+  if (!same || slot.error !== outcome.error) {
+    slot.error = outcome.error;
+    room.rebound.add(slot);
+  }
+}
+
+interface Outcome {
+  readonly effective: SlotState["effective"];
+  readonly error: ErrorName | undefined;
+}
+
+const nothing: Outcome = { effective: undefined, error: undefined };
+
+function outcomeOf(room: RoomState, slot: SlotState): Outcome {
+  if (slot.desired.type === "nothing") return nothing;
+  if (!slot.session.member.permissions.subscribe) return { effective: undefined, error: "permission-denied" };
+  const stream = streamOfDesire(room, slot.desired);
+  if (stream?.session === undefined) return nothing;
+  const tracks = tracksFor(slot, stream);
+  if (tracks.length === 0) return nothing;
+  const { session } = stream;
+  const track = tracks.find((candidate) => canShow(room, slot, session, candidate));
+  if (track === undefined) return { effective: undefined, error: "codec-not-accepted" };
+  return { effective: { stream, track, session }, error: undefined };
+}
+
+/** The tracks of the stream that fit the slot, in the order of preference. */
+export function tracksFor(slot: SlotState, stream: StreamState): TrackState[] {
+  const kind = slot.kind === MediaKind.AUDIO ? TrackKind.AUDIO : TrackKind.VIDEO;
+  const wanted = slot.desired.type === "stream" ? slot.desired.trackMid : "";
+  const tracks = [...stream.tracks.values()].filter((track) => track.kind === kind && (wanted === "" || track.mid === wanted));
+  return tracks.sort((a, b) => a.order - b.order);
+}
+
+/**
+ * Whether the subscriber can decode the track: by what really arrives once that is known, before that by everything
+ * the publisher may send.
+ */
+export function canShow(room: RoomState, slot: SlotState, publisher: SessionState, track: TrackState): boolean {
+  const receive = publisher.grant.receives.find(({ mid }) => mid === track.mid);
+  const target = slot.session.grant.slots.find(({ mid }) => mid === slot.mid);
+  if (receive === undefined || target === undefined) return false;
+  const known = track.payloadType !== 0 && receive.payloadTypes.includes(track.payloadType);
+  const from = codecsOf(publisher.grant, known ? [track.payloadType] : receive.payloadTypes);
+  return room.ports.negotiator.canForward(from, codecsOf(slot.session.grant, target.payloadTypes));
+}

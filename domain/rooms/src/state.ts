@@ -1,0 +1,142 @@
+import type {
+  Codec,
+  CodecParameters,
+  ErrorName,
+  Grants,
+  MediaKind,
+  Permissions,
+  Role,
+  RoomKind,
+  SessionGrant,
+  Source,
+  TrackKind,
+} from "@parley/protocol";
+import type { NegotiationMemory, RoomPorts } from "./ports.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** One room. Only the modules beside this one change it, within one call of `handle`. */
+export interface RoomState {
+  readonly ports: RoomPorts;
+  readonly out: Outbox;
+  readonly appId: string;
+  readonly roomId: string;
+  readonly kind: RoomKind;
+  readonly createdAtUnixMs: number;
+  readonly attributes: Map<string, string>;
+  lobbyEnabled: boolean;
+  locked: boolean;
+  revision: bigint;
+  /** Members and those who wait in the lobby, by participant id. */
+  readonly members: Map<string, Member>;
+  readonly byConnection: Map<string, Member>;
+  readonly streams: Map<number, StreamState>;
+  readonly sessions: Map<string, SessionState>;
+  /** Slots that want a stream by its name (WHEP). */
+  readonly slotsByName: Map<string, Set<SlotState>>;
+  /** Sessions whose desired state changed in this call. */
+  readonly dirty: Set<SessionState>;
+  /** Sessions whose effective slots changed in this call: their owner is told. */
+  readonly rebound: Set<SlotState>;
+  readonly bannedUsers: Set<string>;
+  /** The last count that was told to everybody. */
+  toldCount: number;
+  speakersToldAtMs: number;
+  speakersTold: string;
+  order: number;
+}
+
+export interface Member {
+  readonly participantId: string;
+  readonly connectionId: string;
+  readonly userId: string;
+  name: string;
+  role: Role;
+  permissions: Permissions;
+  readonly attributes: Map<string, string>;
+  readonly joinedAtUnixMs: number;
+  handRaised: boolean;
+  /** Waits for admission: sees and is nothing in the room. */
+  waiting: boolean;
+  readonly leaveWithSession: boolean;
+  grants: Grants;
+  localIp: string;
+  expiresAtUnixMs: number;
+  readonly sessions: Map<string, SessionState>;
+  seenAtMs: number;
+  dataCredit: number;
+  dataCreditAtMs: number;
+}
+
+export interface StreamState {
+  readonly streamId: number;
+  owner: Member;
+  readonly name: string;
+  readonly exclusive: boolean;
+  readonly attributes: Map<string, string>;
+  /** By mid. All tracks of a stream are in one session. */
+  readonly tracks: Map<string, TrackState>;
+  /** Undefined while the publisher is between two sessions. */
+  session: SessionState | undefined;
+  orphanedAtMs: number;
+  readonly order: number;
+  /** Slots that want this stream by its id. */
+  readonly wantedBy: Set<SlotState>;
+  /** Backup codecs that the publisher was asked for. */
+  backupAsked: Map<string, { readonly mid: string; readonly codec: string }>;
+}
+
+export interface TrackState {
+  readonly mid: string;
+  readonly kind: TrackKind;
+  readonly source: Source;
+  readonly order: number;
+  width: number;
+  height: number;
+  muted: boolean;
+  live: boolean;
+  codec: Codec;
+  payloadType: number;
+  /** 0 to 127, as the node smoothed it; 0 for pictures. */
+  audioLevel: number;
+}
+
+export interface SessionState {
+  readonly sessionId: string;
+  /** The client's own id of it. */
+  readonly name: string;
+  readonly member: Member;
+  readonly nodeId: string;
+  readonly nodeBootId: bigint;
+  /** The desired state as it was published last. */
+  grant: SessionGrant;
+  memory: NegotiationMemory;
+  readonly slots: Map<string, SlotState>;
+  connected: boolean;
+  speakerMids: ReadonlySet<string>;
+  ended: boolean;
+}
+
+export interface SlotState {
+  readonly session: SessionState;
+  readonly mid: string;
+  readonly kind: MediaKind;
+  readonly pair: number;
+  desired: SlotDesire;
+  /** What the node is told to send. */
+  effective: { readonly stream: StreamState; readonly track: TrackState; readonly session: SessionState } | undefined;
+  error: ErrorName | undefined;
+  /** What the node says it sends. */
+  actualStreamId: number;
+  /** When the speaker policy bound it, for the hysteresis. */
+  boundAtMs: number;
+}
+
+export type SlotDesire =
+  | { readonly type: "nothing" }
+  | { readonly type: "stream"; readonly stream: StreamState; readonly trackMid: string }
+  | { readonly type: "name"; readonly name: string };
+
+/** The codecs a grant has for these payload types. */
+export function codecsOf(grant: SessionGrant, payloadTypes: readonly number[]): CodecParameters[] {
+  return grant.codecs.filter((codec) => payloadTypes.includes(codec.payloadType));
+}
