@@ -84,15 +84,11 @@ struct CmSha1Keys {
   HmacSha1 hmac;
   std::array<uint8_t, 14> salt{};
 
-  bool init(const SrtpMasterKey& master, SrtpKeyLabel encryption, SrtpKeyLabel auth, SrtpKeyLabel salting) {
-    std::array<uint8_t, 16> key;
-    std::array<uint8_t, 20> auth_key;
-    const bool ok = srtp_derive_key(master, encryption, key) && srtp_derive_key(master, auth, auth_key) &&
-                    srtp_derive_key(master, salting, salt) && cipher.init(key);
-    if (ok) hmac.init(auth_key);
-    OPENSSL_cleanse(key.data(), key.size());
-    OPENSSL_cleanse(auth_key.data(), auth_key.size());
-    return ok;
+  bool init(std::span<const uint8_t, 16> key, std::span<const uint8_t, 20> auth_key,
+            const std::array<uint8_t, 14>& session_salt) {
+    salt = session_salt;
+    hmac.init(auth_key);
+    return cipher.init(key);
   }
 
   bool start(const uint8_t ssrc[4], uint64_t index) {
@@ -107,9 +103,9 @@ struct CmSha1Keys {
 
 class CmSha1Transform final : public SrtpTransform {
  public:
-  bool init(const SrtpMasterKey& master) {
-    return rtp_.init(master, SrtpKeyLabel::kRtpEncryption, SrtpKeyLabel::kRtpAuth, SrtpKeyLabel::kRtpSalt) &&
-           rtcp_.init(master, SrtpKeyLabel::kRtcpEncryption, SrtpKeyLabel::kRtcpAuth, SrtpKeyLabel::kRtcpSalt);
+  bool init(const SrtpSessionKeys& keys) {
+    return rtp_.init(std::span(keys.rtp_key).first<16>(), keys.rtp_auth, keys.rtp_salt) &&
+           rtcp_.init(std::span(keys.rtcp_key).first<16>(), keys.rtcp_auth, keys.rtcp_salt);
   }
 
   bool seal_rtp(uint8_t* packet, size_t header_size, std::span<const std::span<const uint8_t>> payload,
@@ -180,10 +176,10 @@ class CmSha1Transform final : public SrtpTransform {
 
 }  // namespace
 
-std::unique_ptr<SrtpTransform> make_cm_sha1_transform(const SrtpMasterKey& master, SrtpDirection /*direction*/,
+std::unique_ptr<SrtpTransform> make_cm_sha1_transform(const SrtpSessionKeys& keys, SrtpDirection /*direction*/,
                                                       SrtpBackend /*backend*/) {
   auto transform = std::make_unique<CmSha1Transform>();
-  if (!transform->init(master)) return nullptr;
+  if (!transform->init(keys)) return nullptr;
   return transform;
 }
 

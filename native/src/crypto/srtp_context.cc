@@ -13,12 +13,14 @@ constexpr uint32_t kRtcpIndexLimit = 0x80000000u;  // RFC 3711 3.4: 31 bits
 
 std::unique_ptr<SrtpTransform> make_transform(const SrtpMasterKey& master, SrtpDirection direction,
                                               SrtpBackend backend) {
+  SrtpSessionKeys keys;
+  if (!keys.derive(master)) return nullptr;
   switch (master.profile) {
     case SrtpProfile::kAeadAes128Gcm:
     case SrtpProfile::kAeadAes256Gcm:
-      return make_gcm_transform(master, direction, backend);
+      return make_gcm_transform(keys, direction, backend);
     case SrtpProfile::kAes128CmSha1_80:
-      return make_cm_sha1_transform(master, direction, backend);
+      return make_cm_sha1_transform(keys, direction, backend);
   }
   return nullptr;
 }

@@ -1,6 +1,7 @@
 // AEAD_AES_128_GCM and AEAD_AES_256_GCM (RFC 7714).
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -39,19 +40,13 @@ class GcmTransform final : public SrtpTransform {
  public:
   ~GcmTransform() override { OPENSSL_cleanse(rtp_key_.data(), rtp_key_.size()); }
 
-  bool init(const SrtpMasterKey& master, SrtpDirection direction) {
-    key_size_ = static_cast<uint8_t>(srtp_key_size(master.profile));
+  bool init(const SrtpSessionKeys& keys, SrtpDirection direction) {
+    key_size_ = static_cast<uint8_t>(srtp_key_size(keys.profile));
     direction_ = direction;
-    std::array<uint8_t, 32> rtcp_key;
-    const bool derived =
-        srtp_derive_key(master, SrtpKeyLabel::kRtpEncryption, std::span(rtp_key_).first(key_size_)) &&
-        srtp_derive_key(master, SrtpKeyLabel::kRtpSalt, rtp_salt_) &&
-        srtp_derive_key(master, SrtpKeyLabel::kRtcpEncryption, std::span(rtcp_key).first(key_size_)) &&
-        srtp_derive_key(master, SrtpKeyLabel::kRtcpSalt, rtcp_salt_);
-    const bool ok =
-        derived && rtcp_.init(std::span(rtcp_key).first(key_size_), direction == SrtpDirection::kSend);
-    OPENSSL_cleanse(rtcp_key.data(), rtcp_key.size());
-    return ok;
+    rtp_key_ = keys.rtp_key;
+    std::copy_n(keys.rtp_salt.begin(), rtp_salt_.size(), rtp_salt_.begin());
+    std::copy_n(keys.rtcp_salt.begin(), rtcp_salt_.size(), rtcp_salt_.begin());
+    return rtcp_.init(std::span(keys.rtcp_key).first(key_size_), direction == SrtpDirection::kSend);
   }
 
   bool seal_rtp(uint8_t* packet, size_t header_size, std::span<const std::span<const uint8_t>> payload,
@@ -133,17 +128,17 @@ class GcmTransform final : public SrtpTransform {
 };
 
 template <typename Cipher>
-std::unique_ptr<SrtpTransform> make(const SrtpMasterKey& master, SrtpDirection direction) {
+std::unique_ptr<SrtpTransform> make(const SrtpSessionKeys& keys, SrtpDirection direction) {
   auto transform = std::make_unique<GcmTransform<Cipher>>();
-  if (!transform->init(master, direction)) return nullptr;
+  if (!transform->init(keys, direction)) return nullptr;
   return transform;
 }
 
 }  // namespace
 
-std::unique_ptr<SrtpTransform> make_gcm_transform(const SrtpMasterKey& master, SrtpDirection direction,
+std::unique_ptr<SrtpTransform> make_gcm_transform(const SrtpSessionKeys& keys, SrtpDirection direction,
                                                   SrtpBackend /*backend*/) {
-  return make<EvpGcm>(master, direction);
+  return make<EvpGcm>(keys, direction);
 }
 
 std::string_view gcm_backend_name() { return "openssl"; }

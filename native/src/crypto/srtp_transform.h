@@ -1,6 +1,7 @@
 // What the SRTP contexts ask of a profile: one direction, session keys inside, no notion of replay.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,25 @@
 namespace parley {
 
 enum class SrtpDirection : uint8_t { kSend, kReceive };
+
+// What is derived from a master key (RFC 3711 4.3.1). GCM has no authentication keys. Wiped when destroyed.
+struct SrtpSessionKeys {
+  SrtpProfile profile = SrtpProfile::kAeadAes128Gcm;
+  std::array<uint8_t, 32> rtp_key{};
+  std::array<uint8_t, 32> rtcp_key{};
+  std::array<uint8_t, 20> rtp_auth{};
+  std::array<uint8_t, 20> rtcp_auth{};
+  std::array<uint8_t, 14> rtp_salt{};
+  std::array<uint8_t, 14> rtcp_salt{};
+
+  SrtpSessionKeys() = default;
+  SrtpSessionKeys(const SrtpSessionKeys&) = delete;
+  SrtpSessionKeys& operator=(const SrtpSessionKeys&) = delete;
+  ~SrtpSessionKeys();
+
+  // False when the cryptographic library refuses.
+  bool derive(const SrtpMasterKey& master);
+};
 
 class SrtpTransform {
  public:
@@ -31,9 +51,9 @@ class SrtpTransform {
 };
 
 // nullptr when the cryptographic library refuses.
-std::unique_ptr<SrtpTransform> make_gcm_transform(const SrtpMasterKey& master, SrtpDirection direction,
+std::unique_ptr<SrtpTransform> make_gcm_transform(const SrtpSessionKeys& keys, SrtpDirection direction,
                                                   SrtpBackend backend);
-std::unique_ptr<SrtpTransform> make_cm_sha1_transform(const SrtpMasterKey& master, SrtpDirection direction,
+std::unique_ptr<SrtpTransform> make_cm_sha1_transform(const SrtpSessionKeys& keys, SrtpDirection direction,
                                                       SrtpBackend backend);
 std::string_view gcm_backend_name();
 std::string_view cm_sha1_backend_name();
