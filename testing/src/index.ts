@@ -1,4 +1,5 @@
 export * from "./contracts/bus-contract.ts";
+export * from "./fake-media-plane.ts";
 export * from "./fuzz-budget.ts";
 export * from "./loggers.ts";
 export * from "./mutation.ts";
@@ -10,5 +11,6 @@ export * from "./deadline.ts";
 export * from "./direct-link.ts";
 export * from "./firefox.ts";
 export * from "./free-port.ts";
+export * from "./parley-process.ts";
 export * from "./script-page.ts";
 export * from "./test-card.ts";

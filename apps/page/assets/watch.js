@@ -33,7 +33,10 @@ function start() {
     choose();
   });
   element("again").addEventListener("click", () => location.reload());
-  element("leave").addEventListener("click", () => session?.stop());
+  element("leave").addEventListener("click", () => {
+    if (session?.state.name === "stopped") watch(room, stream);
+    else session?.stop();
+  });
   element("full").addEventListener("click", () => picture.requestFullscreen?.());
   element("sound").addEventListener("click", () => turnOnSound());
   addEventListener("pagehide", () => session?.stop());
@@ -124,7 +127,7 @@ function showState(state) {
   element("placeholder").hidden = state.name === "live" || state.name === "failed";
   element("placeholder-text").textContent = text;
   element("spinner").hidden = state.name === "stopped";
-  element("leave").hidden = state.name === "stopped" || state.name === "failed";
+  element("leave").textContent = state.name === "stopped" ? "Watch again" : "Leave";
   if (state.name === "failed") {
     element("stage").hidden = true;
     showFailure(state.failure);
