@@ -1,6 +1,6 @@
 // `npm test`: installs what the tests need, then checks, native tests, a short fuzz run, and all tests in stages.
 // `npm test -- unit browser` runs only these stages; `npm test -- unit --match sdp` only files whose path has "sdp".
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureAddon } from "./build-native.mjs";
 import { check } from "./check.mjs";
@@ -23,14 +23,17 @@ const stages = [
   { name: "check", run: check },
   { name: "unit", run: () => nodeTests("unit", unitFiles(), { concurrency: 2, deadlineMs: 5 * minuteMs }) },
   { name: "native", run: nativeTests },
-  { name: "fuzz", run: () => fuzz({ seconds: fuzzSeconds }) },
+  { name: "fuzz", run: () => fuzz({ seconds: fuzzSeconds, only: "native" }) },
   { name: "scenarios", run: () => folderStage("scenarios", { concurrency: 2, deadlineMs: 4 * minuteMs }) },
   { name: "integration", run: () => folderStage("integration", { concurrency: 1, deadlineMs: 6 * minuteMs }) },
   { name: "browser", run: () => folderStage("browser", { concurrency: 1, deadlineMs: 10 * minuteMs }) },
   { name: "interop", run: () => folderStage("interop", { concurrency: 1, deadlineMs: 8 * minuteMs }) },
 ];
 
-/** Enough to run the corpus and find what is shallow; `npm run fuzz` is for the rest. */
+/**
+ * For all native targets together: enough to find what is shallow; `npm run fuzz` is for the rest. Fuzz tests in TypeScript run their seeded
+ * rounds in the unit stage.
+ */
 const fuzzSeconds = 30;
 
 function unitFiles() {
@@ -79,7 +82,7 @@ function readTotals(file) {
 }
 
 async function nativeTests() {
-  if (!existsSync(join(root, "native/Makefile"))) return nothing;
+  if (filesUnder("native/test", (name) => name.endsWith("_test.cc")).length === 0) return nothing;
   const { code } = await run("make", ["-C", "native", "test", "--jobs=2"], { deadlineMs: 8 * minuteMs });
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
