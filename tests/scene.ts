@@ -22,7 +22,11 @@ export interface Scene {
   readonly publish: (person: Person, stream: string, options?: SceneOffer) => Promise<Published>;
   readonly watch: (stream: string, options?: SceneOffer) => Promise<number>;
   /** Waits until a viewer sees and hears a person; resolves with the milliseconds from its offer to its first frame. */
-  readonly expectPerson: (viewer: number, person: Person, options?: { readonly deadlineMs?: number; readonly phases?: Phases }) => Promise<number>;
+  readonly expectPerson: (
+    viewer: number,
+    person: Person,
+    options?: { readonly deadlineMs?: number; readonly phases?: Phases },
+  ) => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
@@ -40,7 +44,9 @@ export const ROOM = "studio";
 const PICTURE_DEADLINE_MS = 8000;
 const TONE_DEADLINE_MS = 4000;
 
-export async function openScene(options: { readonly chromium?: ChromiumOptions; readonly serverArgs?: readonly string[] } = {}): Promise<Scene> {
+export async function openScene(
+  options: { readonly chromium?: ChromiumOptions; readonly serverArgs?: readonly string[] } = {},
+): Promise<Scene> {
   const server = await startParley(options.serverArgs === undefined ? {} : { args: options.serverArgs });
   let chromium: Chromium;
   try {
@@ -59,7 +65,10 @@ export async function openScene(options: { readonly chromium?: ChromiumOptions; 
     publish: async (person, stream, offer = {}) => {
       const media = await publishers.makeMedia(PEOPLE[person]);
       const token = await server.token({ room: ROOM, publish: true });
-      return { media, id: await publishers.publish({ endpoint: server.whipUrl(ROOM, stream), token, media, ...offer }) };
+      return {
+        media,
+        id: await publishers.publish({ endpoint: server.whipUrl(ROOM, stream), token, media, ...offer }),
+      };
     },
     watch: async (stream, offer = {}) => {
       const token = await server.token({ room: ROOM, subscribe: true });

@@ -57,7 +57,8 @@ export function startChild(
             const match = lines[next]?.match(pattern);
             if (match) return match;
           }
-          if (end !== undefined) throw new Error(`${command} ended (${end}) before ${pattern}:\n${lines.slice(-40).join("\n")}`);
+          if (end !== undefined)
+            throw new Error(`${command} ended (${end}) before ${pattern}:\n${lines.slice(-40).join("\n")}`);
           return undefined;
         },
         { what: `${command} prints ${pattern}`, deadlineMs, intervalMs: 10, describe: () => lines.slice(-20) },

@@ -85,7 +85,8 @@ export function pageScript(page: Page): ScriptPage {
 }
 
 function chromiumArguments(options: ChromiumOptions): string[] {
-  const fakeUi = options.denyCapture === true ? "--use-fake-ui-for-media-stream=deny" : "--use-fake-ui-for-media-stream";
+  const fakeUi =
+    options.denyCapture === true ? "--use-fake-ui-for-media-stream=deny" : "--use-fake-ui-for-media-stream";
   const disabled = options.plainCandidates === true ? ["--disable-features=WebRtcHideLocalIpsWithMdns"] : [];
   return [
     "--disable-gpu",

@@ -44,7 +44,9 @@ const PREFERENCES: Readonly<Record<string, boolean | number | string>> = {
  */
 export async function startFirefox(options: { readonly toneHz?: number } = {}): Promise<Firefox> {
   const profile = await mkdtemp(join(tmpdir(), "parley-firefox-"));
-  const lines = Object.entries({ ...PREFERENCES, "media.navigator.audio.fake_frequency": options.toneHz ?? 1000 }).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
+  const lines = Object.entries({ ...PREFERENCES, "media.navigator.audio.fake_frequency": options.toneHz ?? 1000 }).map(
+    ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`,
+  );
   await writeFile(join(profile, "user.js"), `${lines.join("\n")}\n`);
   const child = startChild(process.env["PARLEY_FIREFOX"] ?? "firefox-esr", [
     "--headless",
@@ -91,12 +93,23 @@ async function openSession(child: Child): Promise<BidiSession> {
   const socket = new WebSocket(`${url}/session`);
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve(), { once: true });
-    socket.addEventListener("error", () => reject(new Error("no WebDriver BiDi connection to Firefox")), { once: true });
+    socket.addEventListener("error", () => reject(new Error("no WebDriver BiDi connection to Firefox")), {
+      once: true,
+    });
   });
-  const waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }>();
+  const waiting = new Map<
+    number,
+    { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+  >();
   let nextId = 1;
   socket.addEventListener("message", ({ data }) => {
-    const message = JSON.parse(String(data)) as { id?: number; type: string; result?: unknown; error?: string; message?: string };
+    const message = JSON.parse(String(data)) as {
+      id?: number;
+      type: string;
+      result?: unknown;
+      error?: string;
+      message?: string;
+    };
     const request = message.id === undefined ? undefined : waiting.get(message.id);
     if (message.id === undefined || request === undefined) return;
     waiting.delete(message.id);

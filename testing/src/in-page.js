@@ -8,7 +8,16 @@
 "use strict";
 
 (() => {
-  const CARD = { width: 320, height: 180, bits: 16, barWidth: 24, barStep: 4, barTop: 64, barBottom: 136, codeTop: 152 };
+  const CARD = {
+    width: 320,
+    height: 180,
+    bits: 16,
+    barWidth: 24,
+    barStep: 4,
+    barTop: 64,
+    barBottom: 136,
+    codeTop: 152,
+  };
   const clients = new Map();
   const medias = new Map();
   let nextId = 1;
@@ -156,7 +165,10 @@
     await peer.setLocalDescription();
     const response = await fetch(endpoint, {
       method: "POST",
-      headers: { "content-type": "application/sdp", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      headers: {
+        "content-type": "application/sdp",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
       body: peer.localDescription.sdp,
     });
     const body = await response.text();
@@ -167,7 +179,10 @@
     }
     const resource = new URL(response.headers.get("location"), response.url).toString();
     const etag = response.headers.get("etag") ?? undefined;
-    await peer.setRemoteDescription({ type: "answer", sdp: transport === undefined ? body : onlyTransport(body, transport) });
+    await peer.setRemoteDescription({
+      type: "answer",
+      sdp: transport === undefined ? body : onlyTransport(body, transport),
+    });
     const id = nextId++;
     clients.set(id, { peer, seen, resource, etag, token, startedAtMs });
     return { id, status: 201, resource, etag, link: response.headers.get("link") ?? undefined, answer: body };
@@ -281,7 +296,13 @@
     let code = 0;
     const block = CARD.width / CARD.bits;
     for (let bit = 0; bit < CARD.bits; bit += 1) {
-      const [red, green, blue] = meanColour(pixels, bit * block + 6, CARD.codeTop + 6, (bit + 1) * block - 6, CARD.height - 6);
+      const [red, green, blue] = meanColour(
+        pixels,
+        bit * block + 6,
+        CARD.codeTop + 6,
+        (bit + 1) * block - 6,
+        CARD.height - 6,
+      );
       code = (code << 1) | (red + green + blue > 384 ? 1 : 0);
     }
     const number = code >> 4;
@@ -400,8 +421,12 @@
     peer.restartIce();
     await peer.setLocalDescription();
     const local = peer.localDescription.sdp;
-    const lines = (name) => [...new Set([...local.matchAll(new RegExp(`^a=${name}:.*$`, "gm"))].map((match) => match[0].trim()))];
-    const fragment = [...lines("ice-ufrag"), ...lines("ice-pwd"), "m=audio 9 UDP/TLS/RTP/SAVPF 0", "a=mid:0", ""].join("\r\n");
+    const lines = (name) => [
+      ...new Set([...local.matchAll(new RegExp(`^a=${name}:.*$`, "gm"))].map((match) => match[0].trim())),
+    ];
+    const fragment = [...lines("ice-ufrag"), ...lines("ice-pwd"), "m=audio 9 UDP/TLS/RTP/SAVPF 0", "a=mid:0", ""].join(
+      "\r\n",
+    );
     const response = await fetch(resource, {
       method: "PATCH",
       headers: {

@@ -5,6 +5,7 @@ export * from "./loggers.ts";
 export * from "./mutation.ts";
 export * from "./seeded-random.ts";
 export * from "./virtual-clock.ts";
+export * from "./capture-files.ts";
 export * from "./child.ts";
 export * from "./chromium.ts";
 export * from "./deadline.ts";

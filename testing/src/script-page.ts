@@ -37,7 +37,14 @@ export interface OfferOptions {
 }
 
 export type Offered =
-  | { readonly status: 201; readonly id: number; readonly resource: string; readonly etag?: string; readonly link?: string; readonly answer: string }
+  | {
+      readonly status: 201;
+      readonly id: number;
+      readonly resource: string;
+      readonly etag?: string;
+      readonly link?: string;
+      readonly answer: string;
+    }
   | { readonly status: number; readonly body: string; readonly id?: undefined };
 
 /** Bare WHIP and WHEP clients inside one browser page. */
@@ -49,7 +56,12 @@ export class BrowserClient {
   }
 
   /** A generated picture and tone; `flashEveryMs` makes both come in flashes. */
-  async makeMedia(options: { readonly colour: readonly number[]; readonly toneHz: number; readonly fps?: number; readonly flashEveryMs?: number }): Promise<number> {
+  async makeMedia(options: {
+    readonly colour: readonly number[];
+    readonly toneHz: number;
+    readonly fps?: number;
+    readonly flashEveryMs?: number;
+  }): Promise<number> {
     return (await this.call("makeMedia", options)) as number;
   }
 
@@ -91,7 +103,9 @@ export class BrowserClient {
     return (await this.call("toneOf", selector)) as Tone;
   }
 
-  async state(id: number): Promise<{ readonly connection: string; readonly ice: string; readonly firstFrameMs: number | null }> {
+  async state(
+    id: number,
+  ): Promise<{ readonly connection: string; readonly ice: string; readonly firstFrameMs: number | null }> {
     return (await this.call("state", id)) as { connection: string; ice: string; firstFrameMs: number | null };
   }
 
@@ -103,8 +117,15 @@ export class BrowserClient {
     return (await this.call("restartIce", id)) as { status: number; body: string; etag?: string };
   }
 
-  async patch(id: number, fragment: string, ifMatch?: string): Promise<{ readonly status: number; readonly body: string }> {
-    return (await this.call("patch", { id, fragment, ...(ifMatch === undefined ? {} : { ifMatch }) })) as { status: number; body: string };
+  async patch(
+    id: number,
+    fragment: string,
+    ifMatch?: string,
+  ): Promise<{ readonly status: number; readonly body: string }> {
+    return (await this.call("patch", { id, fragment, ...(ifMatch === undefined ? {} : { ifMatch }) })) as {
+      status: number;
+      body: string;
+    };
   }
 
   /** DELETEs and closes; resolves with the DELETE's status. */
@@ -138,7 +159,11 @@ export interface SeenOptions {
  *
  * @throws {DeadlineError}
  */
-export async function untilPictureOf(person: Person, look: () => Promise<Picture | undefined>, options: SeenOptions): Promise<Picture> {
+export async function untilPictureOf(
+  person: Person,
+  look: () => Promise<Picture | undefined>,
+  options: SeenOptions,
+): Promise<Picture> {
   const places = new Set<number>();
   let last: Picture | undefined;
   return until(

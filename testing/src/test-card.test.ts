@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CARD, PEOPLE, type Person, cardAsI420, cardAsY4m, goertzelPeople, personOfColour, personOfTone, readI420, toneAsWav } from "./test-card.ts";
+import {
+  CARD,
+  PEOPLE,
+  type Person,
+  cardAsI420,
+  cardAsY4m,
+  goertzelPeople,
+  personOfColour,
+  personOfTone,
+  readI420,
+  toneAsWav,
+} from "./test-card.ts";
 
 test("a card is read back with its person's colour and a bar that moves with the frames", () => {
   for (const [person, { colour }] of Object.entries(PEOPLE)) {
@@ -13,7 +24,12 @@ test("a card is read back with its person's colour and a bar that moves with the
 });
 
 test("grey, black and white are nobody's colour, silence is nobody's tone", () => {
-  for (const colour of [[0, 0, 0], [128, 128, 128], [255, 255, 255]]) assert.equal(personOfColour(colour), undefined);
+  for (const colour of [
+    [0, 0, 0],
+    [128, 128, 128],
+    [255, 255, 255],
+  ])
+    assert.equal(personOfColour(colour), undefined);
   assert.equal(personOfTone({ peakHz: 500, peakDb: -90 }), undefined);
   assert.equal(personOfTone({ peakHz: 650, peakDb: -20 }), undefined);
   assert.equal(personOfTone({ peakHz: 503, peakDb: -20 }), "anna");
@@ -33,5 +49,5 @@ test("tones are told apart by Goertzel", () => {
 test("the capture file has all its frames", () => {
   const file = cardAsY4m(PEOPLE.ben.colour, 3, 15);
   const frame = (CARD.width * CARD.height * 3) / 2 + 6;
-  assert.equal((file.length - 3 * frame) > 0 && (file.length - 3 * frame) < 80, true);
+  assert.equal(file.length - 3 * frame > 0 && file.length - 3 * frame < 80, true);
 });

@@ -4,7 +4,16 @@
  * the same card inside browsers.
  */
 
-export const CARD = { width: 320, height: 180, barWidth: 24, barStep: 4, barTop: 64, barBottom: 136, codeTop: 152, bits: 16 } as const;
+export const CARD = {
+  width: 320,
+  height: 180,
+  barWidth: 24,
+  barStep: 4,
+  barTop: 64,
+  barBottom: 136,
+  codeTop: 152,
+  bits: 16,
+} as const;
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
@@ -35,7 +44,8 @@ export function personOfColour(colour: readonly number[]): Person | undefined {
 /** The person whose tone this is (within 15 Hz, two and a half bins of the detectors), undefined when it is nobody's or too soft. */
 export function personOfTone(tone: { readonly peakHz: number; readonly peakDb: number }): Person | undefined {
   if (tone.peakDb < -60) return undefined;
-  for (const [person, { toneHz }] of Object.entries(PEOPLE)) if (Math.abs(toneHz - tone.peakHz) < 15) return person as Person;
+  for (const [person, { toneHz }] of Object.entries(PEOPLE))
+    if (Math.abs(toneHz - tone.peakHz) < 15) return person as Person;
   return undefined;
 }
 
@@ -85,7 +95,7 @@ function toYuv([red, green, blue]: Colour): readonly [number, number, number] {
 
 /** What is seen in a decoded I420 frame of any size: the mean colour of the upper band and the white bar's middle (in card pixels). */
 export function readI420(frame: {
-  readonly data: Uint8Array;
+  readonly data: ArrayLike<number>;
   readonly width: number;
   readonly height: number;
 }): { readonly colour: Colour; readonly barX: number | undefined } {
@@ -93,7 +103,10 @@ export function readI420(frame: {
   const chroma = (width >> 1) * (height >> 1);
   const sums = [0, 0, 0];
   let count = 0;
-  const [top, bottom] = [Math.floor((8 / CARD.height) * height), Math.floor(((CARD.barTop - 12) / CARD.height) * height)];
+  const [top, bottom] = [
+    Math.floor((8 / CARD.height) * height),
+    Math.floor(((CARD.barTop - 12) / CARD.height) * height),
+  ];
   for (let y = top; y < bottom; y += 2) {
     for (let x = 8; x < width - 8; x += 4) {
       const half = (y >> 1) * (width >> 1) + (x >> 1);
@@ -147,7 +160,8 @@ export function toneAsWav(toneHz: number, seconds: number): Uint8Array {
   wav.writeUInt16LE(16, 34);
   wav.write("data", 36, "latin1");
   wav.writeUInt32LE(samples * 2, 40);
-  for (let at = 0; at < samples; at += 1) wav.writeInt16LE(Math.round(8000 * Math.sin((2 * Math.PI * toneHz * at) / 48000)), 44 + at * 2);
+  for (let at = 0; at < samples; at += 1)
+    wav.writeInt16LE(Math.round(8000 * Math.sin((2 * Math.PI * toneHz * at) / 48000)), 44 + at * 2);
   return wav;
 }
 
@@ -156,14 +170,18 @@ export function toneAsWav(toneHz: number, seconds: number): Uint8Array {
  *
  * @param samples mono, any scale
  */
-export function goertzelPeople(samples: ArrayLike<number>, sampleRateHz: number): { readonly person: Person; readonly share: number } {
+export function goertzelPeople(
+  samples: ArrayLike<number>,
+  sampleRateHz: number,
+): { readonly person: Person; readonly share: number } {
   let energy = 0;
   for (let at = 0; at < samples.length; at += 1) energy += (samples[at] ?? 0) ** 2;
   let best: { person: Person; share: number } = { person: "anna", share: 0 };
   for (const [person, { toneHz }] of Object.entries(PEOPLE)) {
     const coefficient = 2 * Math.cos((2 * Math.PI * toneHz) / sampleRateHz);
     let [before, last] = [0, 0];
-    for (let at = 0; at < samples.length; at += 1) [before, last] = [last, (samples[at] ?? 0) + coefficient * last - before];
+    for (let at = 0; at < samples.length; at += 1)
+      [before, last] = [last, (samples[at] ?? 0) + coefficient * last - before];
     // A pure tone of N samples has power N/2 times its energy.
     const power = before ** 2 + last ** 2 - coefficient * before * last;
     const share = energy === 0 ? 0 : power / ((samples.length / 2) * energy);

@@ -22,8 +22,14 @@ test("picture and tone of a publisher are recognised by a page that it is direct
     assert.ok(id !== undefined);
     await untilPictureOf("anna", () => viewer.picture(id), { deadlineMs: 10_000 });
     await untilToneOf("anna", () => viewer.tone(id), { deadlineMs: 5_000 });
-    await assert.rejects(untilPictureOf("ben", () => viewer.picture(id), { deadlineMs: 500 }), { name: "DeadlineError" });
-    await assert.rejects(untilToneOf("ben", () => viewer.tone(id), { deadlineMs: 500 }), { name: "DeadlineError" });
+    await assert.rejects(
+      untilPictureOf("ben", () => viewer.picture(id), { deadlineMs: 500 }),
+      { name: "DeadlineError" },
+    );
+    await assert.rejects(
+      untilToneOf("ben", () => viewer.tone(id), { deadlineMs: 500 }),
+      { name: "DeadlineError" },
+    );
   } finally {
     await link.close();
   }

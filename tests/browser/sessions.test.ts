@@ -34,7 +34,9 @@ test("[RFC 9725, 4.3.2] ICE restart by PATCH: media goes on with new credentials
 });
 
 async function remoteUfrag(page: Scene["viewers"], id: number): Promise<unknown> {
-  return page.page.evaluate(`/a=ice-ufrag:(.*)/.exec(parleyTest.clients.get(${id}).peer.currentRemoteDescription.sdp)[1].trim()`);
+  return page.page.evaluate(
+    `/a=ice-ufrag:(.*)/.exec(parleyTest.clients.get(${id}).peer.currentRemoteDescription.sdp)[1].trim()`,
+  );
 }
 
 /** Media comes or goes over a pair that answers checks, which are made with the new credentials. */
@@ -46,7 +48,10 @@ async function restartIsUsed(page: Scene["viewers"], id: number): Promise<void> 
     return Number(pair?.["responsesReceived"] ?? 0);
   };
   const before = await answersOfPair();
-  await until(async () => (await answersOfPair()) > before, { what: "checks are answered after the restart", deadlineMs: 8000 });
+  await until(async () => (await answersOfPair()) > before, {
+    what: "checks are answered after the restart",
+    deadlineMs: 8000,
+  });
 }
 
 test("[RFC 9725, 4.3] a trickle PATCH is taken, one with a stale entity tag is refused, DELETE ends the session", async () => {

@@ -93,7 +93,11 @@ test("[SIG-5] without a token, with a forged one, and with one for another room 
   assert.equal((await scene.viewers.tryWatch({ endpoint, token: elsewhere })).status, 403);
   const watchOnly = await scene.server.token({ room: ROOM, subscribe: true });
   const media = await scene.publishers.makeMedia({ colour: [1, 2, 3], toneHz: 500 });
-  const refused = await scene.publishers.tryPublish({ endpoint: scene.server.whipUrl(ROOM, "main"), token: watchOnly, media });
+  const refused = await scene.publishers.tryPublish({
+    endpoint: scene.server.whipUrl(ROOM, "main"),
+    token: watchOnly,
+    media,
+  });
   assert.equal(refused.status, 403);
   assert.ok(refused.id === undefined);
   // Errors are numbered (style rule 8): a client reads the number, not the text.

@@ -49,19 +49,18 @@ test("Firefox publishes to and watches Chromium directly", async () => {
 });
 
 for (const stack of ["gstreamer", "wrtc", "node-datachannel"] satisfies Stack[]) {
-  test(`${stack} publishes to and watches Chromium directly`, async () => {
+  test(`${stack} publishes to and watches Chromium directly`, async (context) => {
     const media = await page.makeMedia(PEOPLE.ben);
     const link = await startDirectLink(page, media);
-    try {
-      const publisher = await startForeign(stack, "publish", { endpoint: link.whipUrl, person: "carla" });
-      await assertPageSees(link.clients[0], "carla");
-      await publisher.stop();
-      const viewer = await startForeign(stack, "watch", { endpoint: link.whepUrl });
-      await untilPictureOf("ben", viewer.look, { deadlineMs: 15_000 });
-      await untilToneOf("ben", viewer.listen, { deadlineMs: 5_000 });
-      assert.equal(await viewer.stop(), 0);
-    } finally {
-      await link.close();
-    }
+    context.after(() => link.close());
+    const publisher = await startForeign(stack, "publish", { endpoint: link.whipUrl, person: "carla" });
+    context.after(() => publisher.stop());
+    await assertPageSees(link.clients[0], "carla");
+    assert.equal(await publisher.stop(), 0);
+    const viewer = await startForeign(stack, "watch", { endpoint: link.whepUrl });
+    context.after(() => viewer.stop());
+    await untilPictureOf("ben", viewer.look, { deadlineMs: 15_000 });
+    await untilToneOf("ben", viewer.listen, { deadlineMs: 5_000 });
+    assert.equal(await viewer.stop(), 0);
   });
 }

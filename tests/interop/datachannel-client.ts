@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { fileURLToPath } from "node:url";
 import { PEOPLE, freePort, startChild } from "@parley/testing";
-import datachannel, { type PeerConnection, type Track } from "node-datachannel";
+import { Audio, PeerConnection, RtcpReceivingSession, type Track, Video } from "node-datachannel";
 import { type ClientArguments, obey, postOffer, readArguments, say } from "./client-protocol.ts";
 
 // A WHIP and WHEP client on node-datachannel (libdatachannel). It has ICE, DTLS and SRTP but no codecs: plain RTP goes to and comes from
@@ -21,7 +21,7 @@ function asksForKeyFrame(packet: Buffer): boolean {
 }
 
 function addVideo(peer: PeerConnection, codec: string, sends: boolean): Track {
-  const video = new datachannel.Video("0", sends ? "SendOnly" : "RecvOnly");
+  const video = new Video("0", sends ? "SendOnly" : "RecvOnly");
   if (codec === "H264") video.addH264Codec(VIDEO.payloadType);
   else if (codec === "VP9") video.addVP9Codec(VIDEO.payloadType);
   else video.addVP8Codec(VIDEO.payloadType);
@@ -30,14 +30,14 @@ function addVideo(peer: PeerConnection, codec: string, sends: boolean): Track {
 }
 
 function addAudio(peer: PeerConnection, sends: boolean): Track {
-  const audio = new datachannel.Audio("1", sends ? "SendOnly" : "RecvOnly");
+  const audio = new Audio("1", sends ? "SendOnly" : "RecvOnly");
   audio.addOpusCodec(AUDIO.payloadType);
   if (sends) audio.addSSRC(AUDIO.ssrc, "datachannel", "stream", "audio");
   return peer.addTrack(audio);
 }
 
 async function publish(args: ClientArguments): Promise<void> {
-  const peer = new datachannel.PeerConnection("publisher", { iceServers: [] });
+  const peer = new PeerConnection("publisher", { iceServers: [] });
   const tracks = { video: addVideo(peer, args.codec, true), audio: addAudio(peer, true) };
   const leave = await connect(peer, args);
   const ports = { video: await freePort(), audio: await freePort() };
@@ -68,19 +68,26 @@ async function publish(args: ClientArguments): Promise<void> {
 }
 
 async function watch(args: ClientArguments): Promise<void> {
-  const peer = new datachannel.PeerConnection("viewer", { iceServers: [] });
+  const peer = new PeerConnection("viewer", { iceServers: [] });
   const tracks = { video: addVideo(peer, args.codec, false), audio: addAudio(peer, false) };
   const ports = { video: await freePort(), audio: await freePort() };
   const decoder = startChild("/usr/bin/python3", [
     GSTREAMER,
     "rtp-in",
-    ...["--codec", args.codec, "--tones", Object.values(PEOPLE).map(({ toneHz }) => toneHz).join(",")],
+    ...[
+      "--codec",
+      args.codec,
+      "--tones",
+      Object.values(PEOPLE)
+        .map(({ toneHz }) => toneHz)
+        .join(","),
+    ],
     ...["--video-port", String(ports.video), "--audio-port", String(ports.audio)],
   ]);
   await decoder.line(/"started"/, 10_000);
   const socket = createSocket("udp4");
   for (const kind of ["video", "audio"] as const) {
-    tracks[kind].setMediaHandler(new datachannel.RtcpReceivingSession());
+    tracks[kind].setMediaHandler(new RtcpReceivingSession());
     tracks[kind].onMessage((packet) => {
       // RTCP shares the transport: RFC 5761, 4.
       const type = (packet[1] ?? 0) & 0x7f;

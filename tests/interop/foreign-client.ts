@@ -33,7 +33,11 @@ function program(stack: Stack): readonly [string, ...string[]] {
  *
  * @throws with the client's output when it is refused or ends.
  */
-export async function startForeign(stack: Stack, mode: "publish" | "watch", options: ForeignOptions): Promise<ForeignClient> {
+export async function startForeign(
+  stack: Stack,
+  mode: "publish" | "watch",
+  options: ForeignOptions,
+): Promise<ForeignClient> {
   const [command, ...script] = program(stack);
   const { colour, toneHz } = PEOPLE[options.person ?? "anna"];
   const child = startChild(command, [
@@ -44,15 +48,20 @@ export async function startForeign(stack: Stack, mode: "publish" | "watch", opti
     ...["--codec", options.codec ?? "VP8"],
     ...(mode === "publish"
       ? ["--colour", colour.join(","), "--tone", String(toneHz)]
-      : ["--tones", Object.values(PEOPLE).map((person) => person.toneHz).join(",")]),
+      : [
+          "--tones",
+          Object.values(PEOPLE)
+            .map((person) => person.toneHz)
+            .join(","),
+        ]),
     ...(options.more ?? []),
   ]);
   await child.line(/"event": ?"accepted"/, 20_000);
   return {
     child,
-    look: async () => last<Picture>(child, "picture"),
+    look: async () => last(child, "picture") as Picture | undefined,
     listen: async () => {
-      const tone = last<Tone & { readonly share: number }>(child, "tone");
+      const tone = last(child, "tone") as (Tone & { readonly share: number }) | undefined;
       // A tone that is not nearly all that is heard is no tone.
       return tone === undefined || tone.share < 0.7 ? { peakHz: 0, peakDb: -200 } : tone;
     },
@@ -69,11 +78,11 @@ export async function startForeign(stack: Stack, mode: "publish" | "watch", opti
   };
 }
 
-function last<T>(child: Child, event: string): T | undefined {
+function last(child: Child, event: string): unknown {
   for (let at = child.lines.length - 1; at >= 0 && at > child.lines.length - 200; at -= 1) {
     const line = child.lines[at] ?? "";
     if (!line.startsWith("{")) continue;
-    const said = JSON.parse(line) as { event: string } & T;
+    const said = JSON.parse(line) as { event: string };
     if (said.event === event) return said;
   }
   return undefined;

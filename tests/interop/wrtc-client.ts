@@ -19,13 +19,23 @@ async function publish(args: ClientArguments): Promise<void> {
   const timer = setInterval(() => {
     const elapsedMs = performance.now() - startedAtMs;
     for (; frames * FRAME_MS <= elapsedMs; frames += 1) {
-      videoSource.onFrame({ width: CARD.width, height: CARD.height, data: new Uint8ClampedArray(cardAsI420(frames, args.colour)) });
+      videoSource.onFrame({
+        width: CARD.width,
+        height: CARD.height,
+        data: new Uint8ClampedArray(cardAsI420(frames, args.colour)),
+      });
     }
     for (; samples / 48 <= elapsedMs; samples += AUDIO_SAMPLES) {
       const sound = Int16Array.from({ length: AUDIO_SAMPLES }, (_none, at) =>
         Math.round(8000 * Math.sin((2 * Math.PI * args.toneHz * (samples + at)) / 48000)),
       );
-      audioSource.onData({ samples: sound, sampleRate: 48000, bitsPerSample: 16, channelCount: 1, numberOfFrames: AUDIO_SAMPLES });
+      audioSource.onData({
+        samples: sound,
+        sampleRate: 48000,
+        bitsPerSample: 16,
+        channelCount: 1,
+        numberOfFrames: AUDIO_SAMPLES,
+      });
     }
   }, 5);
   const leave = await connect(peer, args);

@@ -19,7 +19,9 @@ export interface WrtcAudioData {
 interface Nonstandard {
   readonly RTCVideoSource: new () => { createTrack(): MediaStreamTrack; onFrame(frame: WrtcFrame): void };
   readonly RTCAudioSource: new () => { createTrack(): MediaStreamTrack; onData(data: WrtcAudioData): void };
-  readonly RTCVideoSink: new (track: MediaStreamTrack) => { onframe: ((event: { readonly frame: WrtcFrame }) => void) | null };
+  readonly RTCVideoSink: new (track: MediaStreamTrack) => {
+    onframe: ((event: { readonly frame: WrtcFrame }) => void) | null;
+  };
   readonly RTCAudioSink: new (track: MediaStreamTrack) => { ondata: ((data: WrtcAudioData) => void) | null };
 }
 

@@ -14,7 +14,8 @@ const TEXTS = {
   },
   "permission-denied": {
     title: "The browser may not use your camera or microphone",
-    advice: "Allow it with the camera icon in the address bar, and check your system's privacy settings. Then try again.",
+    advice:
+      "Allow it with the camera icon in the address bar, and check your system's privacy settings. Then try again.",
   },
   "screen-denied": {
     title: "No screen was chosen",
@@ -50,7 +51,8 @@ const TEXTS = {
   },
   replaced: {
     title: "This stream is now published from somewhere else",
-    advice: "Someone with the same access started a stream under this name. Start again to take it back, or choose another name.",
+    advice:
+      "Someone with the same access started a stream under this name. Start again to take it back, or choose another name.",
   },
   "too-many": {
     title: "The server is busy",
@@ -58,7 +60,8 @@ const TEXTS = {
   },
   "no-path": {
     title: "The media port of the server cannot be reached",
-    advice: "The server answers, but neither UDP nor TCP gets through to its media port. A firewall or a wrong configured address is the usual reason.",
+    advice:
+      "The server answers, but neither UDP nor TCP gets through to its media port. A firewall or a wrong configured address is the usual reason.",
   },
   "no-codec": {
     title: "Browser and server have no video format in common",
@@ -106,7 +109,9 @@ function describeProblem(status, body) {
   try {
     const problem = JSON.parse(body);
     const inner = problem.error ?? problem;
-    const parts = [inner.code, inner.name, inner.message ?? inner.detail ?? inner.title].filter((part) => part !== undefined);
+    const parts = [inner.code, inner.name, inner.message ?? inner.detail ?? inner.title].filter(
+      (part) => part !== undefined,
+    );
     if (parts.length > 0) return `HTTP ${status}: ${parts.join(" ")}`;
   } catch {
     // Not JSON: a proxy's page, say. The status alone must do.

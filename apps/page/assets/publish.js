@@ -62,7 +62,8 @@ async function goLive() {
   showFailure(undefined);
   const room = element("room").value.trim();
   const stream = element("stream").value.trim();
-  for (const id of ["room", "stream"]) element(id).setAttribute("aria-invalid", String(!isName(element(id).value.trim())));
+  for (const id of ["room", "stream"])
+    element(id).setAttribute("aria-invalid", String(!isName(element(id).value.trim())));
   if (!isName(room) || !isName(stream)) return showFailure(new Failure("bad-name"));
   element("go").disabled = true;
   const source = form.elements.source.value;
@@ -108,7 +109,10 @@ async function openSource(source) {
   const microphone = element("microphone").value;
   const audio = microphone === "none" ? false : { ...(microphone === "" ? {} : { deviceId: { exact: microphone } }) };
   if (source === "screen") {
-    const screen = await navigator.mediaDevices.getDisplayMedia({ video: { ...size, frameRate: { ideal: 15 } }, audio: true });
+    const screen = await navigator.mediaDevices.getDisplayMedia({
+      video: { ...size, frameRate: { ideal: 15 } },
+      audio: true,
+    });
     screen.getVideoTracks()[0].contentHint = "detail";
     if (screen.getAudioTracks().length > 0 || audio === false) return screen;
     try {
@@ -176,7 +180,8 @@ function badge(name) {
 }
 
 function showStatistics(statistics) {
-  for (const [name, text] of Object.entries(describeStatistics(statistics))) element(`figure-${name}`).textContent = text;
+  for (const [name, text] of Object.entries(describeStatistics(statistics)))
+    element(`figure-${name}`).textContent = text;
 }
 
 function showRunning(running) {
@@ -235,7 +240,9 @@ async function listDevices() {
 function fill(id, kind, first, noun, devices) {
   const select = element(id);
   const chosen = select.value;
-  const known = devices.filter((device) => device.kind === kind && device.deviceId !== "" && device.deviceId !== "default");
+  const known = devices.filter(
+    (device) => device.kind === kind && device.deviceId !== "" && device.deviceId !== "default",
+  );
   const options = [new Option(first, "")];
   for (const [index, device] of known.entries()) {
     options.push(new Option(device.label === "" ? `${noun} ${index + 1}` : device.label, device.deviceId));

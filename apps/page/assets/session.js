@@ -124,7 +124,11 @@ export class MediaSession extends EventTarget {
       return this.#stop.signal.aborted ? "again" : "away";
     }
     if (response.status === 201) {
-      const resource = new Resource(new URL(response.headers.get("location") ?? "", response.url), response.headers.get("etag"), token);
+      const resource = new Resource(
+        new URL(response.headers.get("location") ?? "", response.url),
+        response.headers.get("etag"),
+        token,
+      );
       return { resource, answer: await response.text() };
     }
     if (response.status === 401 && !freshToken) return "refused";

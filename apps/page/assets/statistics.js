@@ -37,7 +37,8 @@ export async function collectStatistics(peer, kind, previous) {
       if (pair === undefined && entry.nominated === true && entry.state === "succeeded") pair = entry;
     } else if (entry.type === (kind === "publish" ? "outbound-rtp" : "inbound-rtp")) {
       mediaBytes += (kind === "publish" ? entry.bytesSent : entry.bytesReceived) ?? 0;
-      if (entry.kind === "video" && (video === undefined || (entry.frameWidth ?? 0) > (video.frameWidth ?? 0))) video = entry;
+      if (entry.kind === "video" && (video === undefined || (entry.frameWidth ?? 0) > (video.frameWidth ?? 0)))
+        video = entry;
     }
   }
   if (receivedUnits === 0 && pair !== undefined) receivedUnits = pair.bytesReceived ?? 0;
@@ -50,7 +51,8 @@ export async function collectStatistics(peer, kind, previous) {
     atMs,
     receivedUnits,
     mediaBytes,
-    bitrateBps: previous === undefined ? 0 : previous.bitrateBps === 0 ? rateBps : previous.bitrateBps * 0.75 + rateBps * 0.25,
+    bitrateBps:
+      previous === undefined ? 0 : previous.bitrateBps === 0 ? rateBps : previous.bitrateBps * 0.75 + rateBps * 0.25,
     width: video?.frameWidth,
     height: video?.frameHeight,
     framesPerSecond: video?.framesPerSecond,

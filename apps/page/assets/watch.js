@@ -55,7 +55,8 @@ function start() {
 function choose() {
   const room = element("room").value.trim();
   const stream = element("stream").value.trim();
-  for (const id of ["room", "stream"]) element(id).setAttribute("aria-invalid", String(!isName(element(id).value.trim())));
+  for (const id of ["room", "stream"])
+    element(id).setAttribute("aria-invalid", String(!isName(element(id).value.trim())));
   if (!isName(room) || !isName(stream)) return showFailure(new Failure("bad-name"));
   const url = new URL(location.href);
   url.searchParams.set("room", room);

@@ -13,7 +13,10 @@ const file = new URL("../assets/liveness.js", import.meta.url);
 const { Liveness, Backoff } = (await import(pathToFileURL(file.pathname).href)) as LivenessModule;
 
 /** Samples every 250 ms: `grows(nowMs)` says whether bytes came since the last one. */
-function run(untilMs: number, grows: (nowMs: number) => boolean): { readonly atMs: number; readonly verdict: Verdict }[] {
+function run(
+  untilMs: number,
+  grows: (nowMs: number) => boolean,
+): { readonly atMs: number; readonly verdict: Verdict }[] {
   const liveness = new Liveness(0);
   const verdicts: { atMs: number; verdict: Verdict }[] = [];
   let bytes = 0;
@@ -25,7 +28,10 @@ function run(untilMs: number, grows: (nowMs: number) => boolean): { readonly atM
 }
 
 test("a flow that goes on raises no question", () => {
-  assert.deepEqual(run(60_000, () => true), []);
+  assert.deepEqual(
+    run(60_000, () => true),
+    [],
+  );
 });
 
 test("a flow that stops raises a question within a second, and again every half second", () => {
