@@ -54,7 +54,9 @@ def record_gstreamer(name, description, receive_caps):
             loop.quit()
 
     def offered(promise, *_):
-        peer.emit("set-local-description", promise.get_reply().get_value("offer"), Gst.Promise.new())
+        # The reply owns the description: it must outlive its use.
+        reply = promise.get_reply()
+        peer.emit("set-local-description", reply.get_value("offer"), Gst.Promise.new())
 
     peer.connect("notify::ice-gathering-state", gathered)
     if receive_caps:

@@ -1,4 +1,3 @@
-import { Codec } from "@parley/protocol";
 import type {
   IceCandidate,
   MediaSection,
@@ -106,7 +105,7 @@ function acceptedSection(
       direction: direction && reversed(direction),
       parameters: undefined,
     })),
-    ...codecLines(codecs),
+    ...codecLines(codecs, offered),
     rids: plan.rids.map((id) => ({ id, direction: "recv", restrictions: undefined })),
     simulcast,
     ...slotLines(plan),
@@ -122,7 +121,10 @@ function reversed(direction: SdpDirection): SdpDirection {
   return direction === "sendonly" ? "recvonly" : direction === "recvonly" ? "sendonly" : direction;
 }
 
-function codecLines(codecs: readonly CodecGrant[]): Pick<MediaSection, "rtpmaps" | "fmtps" | "feedbacks"> {
+function codecLines(
+  codecs: readonly CodecGrant[],
+  offered: MediaSection,
+): Pick<MediaSection, "rtpmaps" | "fmtps" | "feedbacks"> {
   const rtpmaps: SdpRtpmap[] = [];
   const fmtps: SdpFmtp[] = [];
   const feedbacks: SdpFeedback[] = [];
@@ -132,12 +134,9 @@ function codecLines(codecs: readonly CodecGrant[]): Pick<MediaSection, "rtpmaps"
     if (fmtp !== "") fmtps.push({ payloadType, parameters: fmtp });
     for (const value of feedbackValues(codec)) feedbacks.push({ payloadType, value });
     if (rtxPayloadType === 0) continue;
-    rtpmaps.push({
-      payloadType: rtxPayloadType,
-      encodingName: "rtx",
-      clockRateHz,
-      channels: codec.codec === Codec.OPUS ? channels : 1,
-    });
+    // As offered: clients differ in whether retransmissions of Opus have channels.
+    const rtx = offered.rtpmaps.find((each) => each.payloadType === rtxPayloadType);
+    if (rtx !== undefined) rtpmaps.push(rtx);
     fmtps.push({ payloadType: rtxPayloadType, parameters: `apt=${payloadType}` });
   }
   return { rtpmaps, fmtps, feedbacks };
