@@ -118,7 +118,8 @@ class InProcessBus implements LocalBus {
   #deliver(subject: string, payload: Uint8Array, reply: ((payload: Uint8Array) => void) | undefined): void {
     for (const subscriber of this.#subscriptions.receivers(subject)) {
       this.#queue.push(() => {
-        if (subscriber.live) subscriber.handler(reply === undefined ? { subject, payload } : { subject, payload, reply });
+        if (subscriber.live)
+          subscriber.handler(reply === undefined ? { subject, payload } : { subject, payload, reply });
       });
     }
   }

@@ -29,7 +29,8 @@ export class SubjectPattern {
   }
 
   matches(subjectTokens: readonly string[]): boolean {
-    if (this.#open ? subjectTokens.length <= this.#tokens.length : subjectTokens.length !== this.#tokens.length) return false;
+    if (this.#open ? subjectTokens.length <= this.#tokens.length : subjectTokens.length !== this.#tokens.length)
+      return false;
     return this.#tokens.every((token, index) => token === "*" || token === subjectTokens[index]);
   }
 }
