@@ -8,7 +8,7 @@ export function textLine(jsonLine: string): string {
   }
   if (typeof entry !== "object" || entry === null) return jsonLine;
   const { time, level, message, ...fields } = entry as Readonly<Record<string, unknown>>;
-  const parts = [String(time).slice(11, 23), String(level).padEnd(5), String(message ?? "")];
+  const parts = [String(time).slice(11, 23), String(level).padEnd(5), typeof message === "string" ? message : ""];
   let stack = "";
   for (const [name, value] of Object.entries(fields)) {
     if (typeof value === "object" && value !== null && "stack" in value) stack += `\n${String(value.stack)}`;
