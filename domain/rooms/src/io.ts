@@ -21,7 +21,7 @@ export type RoomInput =
   | { readonly type: "transfer"; readonly transfer: RoomTransfer; readonly replyTo: ReplyHandle }
   | { readonly type: "transfer-answered"; readonly transferId: string; readonly reply: RoomTransferReply | undefined }
   /** A grant that a media node still holds, after this process started. */
-  | { readonly type: "grant-held"; readonly grant: SessionGrant; readonly nodeId: string }
+  | { readonly type: "grant-held"; readonly grant: SessionGrant }
   | { readonly type: "tick" };
 
 /** Where a reply goes: a number of the caller's choosing. */

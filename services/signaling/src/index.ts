@@ -1,1 +1,1 @@
-export {};
+export { createSignaling, type Signaling, type SignalingConfig, type SignalingDeps } from "./signaling.ts";
