@@ -1,6 +1,6 @@
 // Builds the media addon when its sources changed. Run by itself: `npm run build:native`.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ensureBuildPackages, ensureNpmPackages } from "./install.mjs";
@@ -31,7 +31,11 @@ function sourcesHash() {
   return hash.digest("hex");
 }
 
-const isUpToDate = (hash) => existsSync(stampFile) && readFileSync(stampFile, "utf8") === hash;
+function isUpToDate(hash) {
+  const release = join(nativeFolder, "build", "Release");
+  const isBuilt = existsSync(release) && readdirSync(release).some((name) => name.endsWith(".node"));
+  return isBuilt && existsSync(stampFile) && readFileSync(stampFile, "utf8") === hash;
+}
 
 /** Builds the addon if there is one and it is not up to date. Throws when the build fails. */
 export async function ensureAddon() {
