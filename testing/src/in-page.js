@@ -79,11 +79,13 @@
       }
       drawCard(context, media.number, colour, nowMs < whiteUntilMs);
       media.number += 1;
+      videoTrack.requestFrame();
     };
+    // Frames are captured when they are drawn, not at the next tick of a second timer: picture and sound leave together.
+    const videoTrack = canvas.captureStream(0).getVideoTracks()[0];
     draw();
     const timer = setInterval(draw, 1000 / fps);
-    const video = canvas.captureStream(fps);
-    media.stream = new MediaStream([...video.getVideoTracks(), ...destination.stream.getAudioTracks()]);
+    media.stream = new MediaStream([videoTrack, ...destination.stream.getAudioTracks()]);
     media.close = () => {
       clearInterval(timer);
       oscillator.stop();
@@ -257,6 +259,7 @@
     video.requestVideoFrameCallback?.(first);
     video.addEventListener("loadeddata", first, { once: true });
     sink.close = () => {
+      sink.closed = true;
       sink.source?.disconnect();
       video.srcObject = null;
       video.remove();

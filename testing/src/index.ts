@@ -12,6 +12,7 @@ export * from "./deadline.ts";
 export * from "./direct-link.ts";
 export * from "./firefox.ts";
 export * from "./free-port.ts";
+export * from "./lip-sync.ts";
 export * from "./parley-process.ts";
 export * from "./script-page.ts";
 export * from "./test-card.ts";

@@ -10,7 +10,9 @@ export interface ScriptPage {
 }
 
 /** The script that {@link BrowserClient} talks to; launchers inject it into every page. */
-export const inPageScript: string = readFileSync(new URL("./in-page.js", import.meta.url), "utf8");
+export const inPageScript: string = ["./in-page.js", "./in-page-lips.js"]
+  .map((file) => readFileSync(new URL(file, import.meta.url), "utf8"))
+  .join("\n");
 
 export interface Picture {
   readonly atMs: number;
