@@ -22,7 +22,7 @@ export function deviceError(cause: unknown): ParleyError {
     case "NotAllowedError":
     case "SecurityError":
     case "PermissionDeniedError":
-      return sdkError("permission-denied", detail, cause);
+      return sdkError("device-permission-denied", detail, cause);
     case "NotFoundError":
     case "OverconstrainedError":
     case "DevicesNotFoundError":

@@ -12,12 +12,13 @@ const sdkErrors = {
     retryable: false,
     text: "Browsers give camera and microphone only to pages from HTTPS or localhost.",
   },
-  "permission-denied": { number: 20007, retryable: false, text: "Camera, microphone or screen was not allowed." },
+  "device-permission-denied": { number: 20007, retryable: false, text: "Camera, microphone or screen was not allowed." },
   "device-not-found": { number: 20008, retryable: false, text: "There is no such camera or microphone." },
   "device-in-use": { number: 20009, retryable: true, text: "The camera or microphone is used by another program." },
   "device-failed": { number: 20010, retryable: true, text: "The camera or microphone could not be started." },
   "media-failed": { number: 20011, retryable: true, text: "The media connection could not be made." },
   "message-too-large": { number: 20012, retryable: false, text: "The message is larger than the server takes." },
+  "connection-lost": { number: 20014, retryable: true, text: "The connection broke before there was an answer." },
   "bad-argument": { number: 20013, retryable: false, text: "An argument is not valid." },
 } as const;
 

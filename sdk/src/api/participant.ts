@@ -114,7 +114,7 @@ export interface LocalParticipant extends Participant {
   readonly publications: ReadonlyMap<string, LocalTrackPublication>;
   getPublication(source: TrackSource): LocalTrackPublication | undefined;
 
-  /** Opens and publishes, or mutes. Rejects with `permission-denied`, `device-not-found`, `device-in-use`, `insecure-context`. */
+  /** Opens and publishes, or mutes. Rejects with `device-permission-denied`, `device-not-found`, `device-in-use`, `insecure-context`. */
   setCameraEnabled(
     enabled: boolean,
     capture?: VideoCaptureOptions,

@@ -1,0 +1,334 @@
+import type { Clock, Timer } from "@parley/foundation";
+import type { SessionAnswer } from "@parley/protocol";
+import { TypedEmitter } from "../api/emitter.ts";
+import { ParleyError, sdkError } from "../api/error.ts";
+import type { MediaState } from "../api/room-events.ts";
+import { PathWatch } from "./path-watch.ts";
+import { selectedPair, type StatsEntry } from "./stats.ts";
+import type { OpenSessionInit, SectionInit, SessionRequests } from "./session-requests.ts";
+
+/** What a session carries; knows nothing of connections and their failures. */
+export interface SessionContent {
+  /** Puts everything there is into a fresh PeerConnection, before its first offer. */
+  build(pc: RTCPeerConnection): void;
+  /** Brings a living PeerConnection up to date, before another offer. */
+  prepareUpdate(pc: RTCPeerConnection): void;
+  /** What each section of the offer is, once the offer is set. */
+  sections(): SectionInit[];
+  openExtras(): Pick<OpenSessionInit, "bindings" | "speakers">;
+  /** The answer is set. */
+  answered(answer: SessionAnswer): void;
+  /** The PeerConnection is closed. */
+  dropped(): void;
+}
+
+export interface MediaSessionDeps {
+  readonly clock: Clock;
+  readonly createPeerConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+  readonly configuration: RTCConfiguration;
+  readonly requests: SessionRequests;
+}
+
+export interface MediaSessionEvents {
+  state: readonly [state: MediaState];
+  /** Media has stopped although it should flow: the caller may want to see whether the server is there at all. */
+  doubt: readonly [];
+}
+
+/** From the answer to "connected"; loss of the first flights of ICE and DTLS is repeated by then. */
+const connectTimeoutMs = 8_000;
+/** After an ICE restart packets must come within this, else everything is made anew. */
+const restartTimeoutMs = 3_000;
+const samplePeriodMs = 600;
+/** Pauses before a PeerConnection is made anew, the last one for all that follow. */
+const rebuildPausesMs = [0, 500, 1_000, 2_000, 4_000];
+
+/**
+ * One PeerConnection and its successors: negotiates (one offer at a time), watches the path, restarts ICE, and makes a new
+ * PeerConnection when the old one is dead.
+ */
+export class MediaSession extends TypedEmitter<MediaSessionEvents> {
+  readonly name: string;
+  readonly #content: SessionContent;
+  readonly #deps: MediaSessionDeps;
+  #pc: RTCPeerConnection | undefined;
+  /** Grows with every PeerConnection; what belongs to an older one is ignored. */
+  #generation = 0;
+  #state: MediaState = "none";
+  /** True once an answer has been set on this PeerConnection. */
+  #isOpen = false;
+  #chain: Promise<void> = Promise.resolve();
+  /** Grows when the owner takes the session into its own hands; negotiations that began before are void. */
+  #epoch = 0;
+  /** Between `prepare` and its end. */
+  #held: PromiseWithResolvers<void> | undefined;
+  #waiting: Promise<void> | undefined;
+  #rebuilds = 0;
+  #timers: { connect?: Timer; sample?: Timer; restart?: Timer; rebuild?: Timer } = {};
+  #watch = new PathWatch();
+
+  constructor(name: string, content: SessionContent, deps: MediaSessionDeps) {
+    super();
+    this.name = name;
+    this.#content = content;
+    this.#deps = deps;
+  }
+
+  get pc(): RTCPeerConnection | undefined {
+    return this.#pc;
+  }
+
+  get state(): MediaState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /**
+   * The request that opens the session, for a caller that sends it together with others (a join). Until `accept` or `reset` no other
+   * offer is made.
+   */
+  async prepare(): Promise<OpenSessionInit> {
+    this.#epoch += 1;
+    this.#held?.resolve();
+    this.#held = Promise.withResolvers<void>();
+    return this.#prepareNow();
+  }
+
+  async accept(answer: SessionAnswer): Promise<void> {
+    const generation = this.#generation;
+    const pc = this.#pc;
+    if (pc === undefined) return;
+    try {
+      await pc.setRemoteDescription({ type: "answer", sdp: answer.answerSdp });
+    } catch (error) {
+      throw sdkError("media-failed", error instanceof Error ? error.message : "", error);
+    }
+    if (generation !== this.#generation) return;
+    const first = !this.#isOpen;
+    this.#isOpen = true;
+    this.#release();
+    this.#content.answered(answer);
+    if (!first) return;
+    this.#setTimer("connect", connectTimeoutMs, () => this.#lost());
+  }
+
+  /** Opens the session, or offers again. Calls while an offer waits its turn share it. */
+  negotiate(): Promise<void> {
+    this.#waiting ??= this.#enqueue(() => {
+      this.#waiting = undefined;
+      return this.#negotiateNow({});
+    });
+    return this.#waiting;
+  }
+
+  /** The way may have changed: keep the PeerConnection, find a new path. Falls back to {@link rebuild}. */
+  restartIce(): void {
+    if (!this.#isOpen || this.#timers.restart !== undefined) return;
+    this.#setTimer("restart", restartTimeoutMs, () => this.#lost());
+    this.#enqueue(() => this.#negotiateNow({ iceRestart: true })).catch(() => this.#lost());
+  }
+
+  /** A new PeerConnection in place of this one, now or (after failures) soon. */
+  rebuild(): void {
+    const pauseMs = rebuildPausesMs[Math.min(this.#rebuilds, rebuildPausesMs.length - 1)] ?? 0;
+    this.#rebuilds += 1;
+    this.#drop();
+    this.#setState("lost");
+    this.#setTimer("rebuild", pauseMs, () => {
+      const epoch = this.#epoch;
+      this.negotiate().catch((error: unknown) => {
+        if (epoch === this.#epoch && (!(error instanceof ParleyError) || error.retryable)) this.#lost();
+      });
+    });
+  }
+
+  /** Closes the PeerConnection; what it carried stays in the content. */
+  reset(): void {
+    this.#epoch += 1;
+    this.#drop();
+    this.#release();
+    this.#rebuilds = 0;
+    this.#setState("none");
+  }
+
+  // ---- negotiation ----
+
+  #enqueue(task: () => Promise<void>): Promise<void> {
+    const run = this.#chain.then(task);
+    this.#chain = run.catch(() => undefined);
+    return run;
+  }
+
+  #release(): void {
+    this.#held?.resolve();
+    this.#held = undefined;
+  }
+
+  async #prepareNow(): Promise<OpenSessionInit> {
+    this.#drop();
+    const pc = this.#makePeer();
+    const generation = this.#generation;
+    this.#content.build(pc);
+    const offerSdp = await this.#offer(pc, {});
+    if (generation !== this.#generation) throw sdkError("cancelled");
+    return { session: this.name, offerSdp, sections: this.#content.sections(), ...this.#content.openExtras() };
+  }
+
+  async #negotiateNow(options: RTCOfferOptions): Promise<void> {
+    await this.#held?.promise;
+    const epoch = this.#epoch;
+    const { requests } = this.#deps;
+    if (this.#pc === undefined || !this.#isOpen) {
+      const request = await this.#prepareNow();
+      const answer = await requests.open(request);
+      if (epoch !== this.#epoch) throw sdkError("cancelled");
+      await this.accept(answer);
+      return;
+    }
+    const generation = this.#generation;
+    const pc = this.#pc;
+    this.#content.prepareUpdate(pc);
+    const offerSdp = await this.#offer(pc, options);
+    try {
+      const answer = await requests.update({ session: this.name, offerSdp, sections: this.#content.sections() });
+      if (generation === this.#generation) await this.accept(answer);
+    } catch (error) {
+      if (generation === this.#generation) await this.#onUpdateRefused(pc, error);
+    }
+  }
+
+  async #onUpdateRefused(pc: RTCPeerConnection, error: unknown): Promise<void> {
+    const code = error instanceof ParleyError ? error.code : "";
+    if (code === "session-not-found" || code === "session-lost" || code === "media-failed") {
+      this.#lost();
+      return;
+    }
+    await pc.setLocalDescription({ type: "rollback" }).catch(() => undefined);
+    throw error;
+  }
+
+  async #offer(pc: RTCPeerConnection, options: RTCOfferOptions): Promise<string> {
+    try {
+      const offer = await pc.createOffer(options);
+      await pc.setLocalDescription(offer);
+      // Candidates are not waited for: the server takes the address that packets really come from.
+      return pc.localDescription?.sdp ?? offer.sdp ?? "";
+    } catch (error) {
+      throw sdkError("media-failed", error instanceof Error ? error.message : "", error);
+    }
+  }
+
+  // ---- the PeerConnection ----
+
+  #makePeer(): RTCPeerConnection {
+    this.#generation += 1;
+    const generation = this.#generation;
+    const pc = this.#deps.createPeerConnection({ bundlePolicy: "max-bundle", ...this.#deps.configuration });
+    this.#pc = pc;
+    this.#setState(this.#state === "lost" ? "lost" : "connecting");
+    const onChange = (): void => {
+      if (generation === this.#generation) this.#onStateChange(pc);
+    };
+    pc.addEventListener("connectionstatechange", onChange);
+    pc.addEventListener("iceconnectionstatechange", onChange);
+    return pc;
+  }
+
+  #onStateChange(pc: RTCPeerConnection): void {
+    if (pc.connectionState === "connected") {
+      this.#cancel("connect");
+      this.#rebuilds = 0;
+      this.#setState("connected");
+      this.#sampleSoon();
+    } else if (pc.connectionState === "failed" || pc.connectionState === "closed") {
+      this.#lost();
+    } else if (pc.iceConnectionState === "disconnected") {
+      this.emit("doubt");
+      this.restartIce();
+    }
+  }
+
+  #sampleSoon(): void {
+    const generation = this.#generation;
+    this.#setTimer("sample", samplePeriodMs, () => {
+      const pc = this.#pc;
+      if (pc === undefined) return;
+      receivedPacketsOf(pc).then(
+        (receivedPackets) => {
+          if (generation === this.#generation) this.#onSample(receivedPackets);
+        },
+        () => undefined,
+      );
+    });
+  }
+
+  #packetsAtRestart: number | undefined;
+
+  #onSample(receivedPackets: number | undefined): void {
+    if (receivedPackets === undefined && this.#pc?.iceConnectionState === "connected") {
+      // A browser that does not count; its own word must do.
+      this.#cancel("restart");
+    } else if (this.#timers.restart !== undefined && receivedPackets !== undefined) {
+      // Answers to the new checks, or media: the path lives.
+      this.#packetsAtRestart ??= receivedPackets;
+      if (receivedPackets > this.#packetsAtRestart + 1) this.#cancel("restart");
+    } else {
+      this.#packetsAtRestart = undefined;
+    }
+    if (this.#watch.add({ atMs: this.#deps.clock.monoMs(), receivedPackets })) {
+      this.emit("doubt");
+      this.restartIce();
+    }
+    this.#sampleSoon();
+  }
+
+  #lost(): void {
+    if (this.#pc === undefined && this.#timers.rebuild !== undefined) return;
+    this.emit("doubt");
+    this.rebuild();
+  }
+
+  #drop(): void {
+    for (const name of ["connect", "sample", "restart", "rebuild"] as const) this.#cancel(name);
+    this.#watch = new PathWatch();
+    this.#packetsAtRestart = undefined;
+    this.#isOpen = false;
+    const pc = this.#pc;
+    if (pc === undefined) return;
+    this.#pc = undefined;
+    this.#generation += 1;
+    pc.close();
+    this.#content.dropped();
+  }
+
+  #setState(state: MediaState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.emit("state", state);
+  }
+
+  #setTimer(name: "connect" | "sample" | "restart" | "rebuild", delayMs: number, callback: () => void): void {
+    this.#cancel(name);
+    this.#timers[name] = this.#deps.clock.after(delayMs, () => {
+      delete this.#timers[name];
+      callback();
+    });
+  }
+
+  #cancel(name: "connect" | "sample" | "restart" | "rebuild"): void {
+    this.#timers[name]?.cancel();
+    delete this.#timers[name];
+  }
+}
+
+/** Everything that came in on the selected pair: media, feedback, answers to our checks. Undefined: none, or the browser does not tell. */
+async function receivedPacketsOf(pc: RTCPeerConnection): Promise<number | undefined> {
+  const report = await pc.getStats();
+  const pair = selectedPair([...(report.values() as Iterable<StatsEntry>)]);
+  if (pair === undefined) return undefined;
+  const count = (name: string): number => (typeof pair[name] === "number" ? pair[name] : 0);
+  return count("packetsReceived") + count("responsesReceived") + count("requestsReceived");
+}

@@ -1,0 +1,181 @@
+import type { SessionAnswer } from "@parley/protocol";
+import { TypedEmitter } from "../api/emitter.ts";
+import { ParleyError, sdkError, wireError } from "../api/error.ts";
+import type { TrackPublishDefaults } from "../api/options.ts";
+import type { Attributes, TrackSource } from "../api/values.ts";
+import { sourceToWire } from "../room/wire-values.ts";
+import { MediaSession, type MediaSessionDeps, type SessionContent } from "./media-session.ts";
+import { encodingFor, preferCodec } from "./send-encoding.ts";
+import type { SectionInit } from "./session-requests.ts";
+
+/** A track that is to be sent, over all PeerConnections that come and go. */
+export interface OutgoingTrack {
+  readonly kind: "audio" | "video";
+  readonly source: TrackSource;
+  readonly stream: string;
+  readonly streamAttributes: Attributes;
+  readonly options: TrackPublishDefaults;
+  /** Null: muted, nothing to send. */
+  track: MediaStreamTrack | null;
+  muted: boolean;
+  /** Size of the picture, 0 unknown. */
+  width: number;
+  height: number;
+  /** As the server knows it; 0 and "" before the first answer. */
+  streamId: number;
+  mid: string;
+}
+
+export interface PublisherEvents {
+  /** A track got its place, or another one after a reconnect. */
+  placed: readonly [track: OutgoingTrack];
+}
+
+interface Entry {
+  readonly outgoing: OutgoingTrack;
+  readonly placed: PromiseWithResolvers<void>;
+  transceiver: RTCRtpTransceiver | undefined;
+  removed: boolean;
+}
+
+/** What we send: tracks in, one PeerConnection that carries them out. */
+export class Publisher extends TypedEmitter<PublisherEvents> implements SessionContent {
+  readonly session: MediaSession;
+  #entries: Entry[] = [];
+
+  constructor(deps: MediaSessionDeps) {
+    super();
+    this.session = new MediaSession("pub", this, deps);
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.every(({ removed }) => removed);
+  }
+
+  get tracks(): readonly OutgoingTrack[] {
+    return this.#entries.filter(({ removed }) => !removed).map(({ outgoing }) => outgoing);
+  }
+
+  /** Known from now on; sent with the next offer. Resolves when the server has taken it. */
+  add(outgoing: OutgoingTrack): Promise<void> {
+    const placed = Promise.withResolvers<void>();
+    // Whoever does not wait must not be told of an unhandled rejection.
+    placed.promise.catch(() => undefined);
+    this.#entries.push({ outgoing, placed, transceiver: undefined, removed: false });
+    return placed.promise;
+  }
+
+  /** Adds and offers. */
+  async publish(outgoing: OutgoingTrack): Promise<void> {
+    const placed = this.add(outgoing);
+    this.offer();
+    await placed;
+  }
+
+  async unpublish(outgoing: OutgoingTrack): Promise<void> {
+    const entry = this.#entries.find((candidate) => candidate.outgoing === outgoing);
+    if (entry === undefined) return;
+    entry.removed = true;
+    entry.placed.reject(sdkError("cancelled"));
+    if (this.session.isOpen) await this.session.negotiate();
+    else this.#forgetRemoved();
+  }
+
+  /** Another track, or none, in the same place. */
+  async replace(outgoing: OutgoingTrack, track: MediaStreamTrack | null): Promise<void> {
+    outgoing.track = track;
+    const entry = this.#entries.find((candidate) => candidate.outgoing === outgoing);
+    await entry?.transceiver?.sender.replaceTrack(track);
+  }
+
+  /** Offers what is there; a refusal rejects what waits for its place. */
+  offer(): void {
+    this.session.negotiate().catch((error: unknown) => this.refused(error));
+  }
+
+  /** The offer was refused. What may work later stays, and goes into the next PeerConnection. */
+  refused(error: unknown): void {
+    const reason = error instanceof ParleyError ? error : sdkError("media-failed", String(error), error);
+    if (reason.retryable || reason.code === "cancelled") return;
+    for (const entry of this.#entries) if (entry.outgoing.streamId === 0) this.#reject(entry, reason);
+  }
+
+  rtpSenderOf(outgoing: OutgoingTrack): RTCRtpSender | undefined {
+    return this.#entries.find((entry) => entry.outgoing === outgoing)?.transceiver?.sender;
+  }
+
+  // ---- SessionContent ----
+
+  build(pc: RTCPeerConnection): void {
+    this.#forgetRemoved();
+    for (const entry of this.#entries) this.#addTo(pc, entry);
+  }
+
+  prepareUpdate(pc: RTCPeerConnection): void {
+    for (const entry of this.#entries) {
+      if (entry.removed) entry.transceiver?.stop();
+      else if (entry.transceiver === undefined) this.#addTo(pc, entry);
+    }
+    this.#forgetRemoved();
+  }
+
+  sections(): SectionInit[] {
+    return this.#entries.flatMap(({ outgoing, transceiver }): SectionInit[] => {
+      const mid = transceiver?.mid;
+      if (mid === undefined || mid === null) return [];
+      const { stream, source, muted, width, height, streamAttributes } = outgoing;
+      const value = { stream, source: sourceToWire(source), muted, width, height, streamAttributes };
+      return [{ mid, use: { case: "publish", value } }];
+    });
+  }
+
+  openExtras(): Record<string, never> {
+    return {};
+  }
+
+  answered(answer: SessionAnswer): void {
+    for (const entry of [...this.#entries]) {
+      const mid = entry.transceiver?.mid;
+      if (mid === undefined || mid === null) continue;
+      const refusal = answer.refused.find((refused) => refused.mid === mid);
+      if (refusal !== undefined) {
+        this.#reject(entry, refusal.error === undefined ? sdkError("media-failed") : wireError(refusal.error));
+        continue;
+      }
+      const stream = answer.published.find(({ name }) => name === entry.outgoing.stream);
+      if (stream === undefined) continue;
+      const isNew = entry.outgoing.streamId !== stream.streamId || entry.outgoing.mid !== mid;
+      entry.outgoing.streamId = stream.streamId;
+      entry.outgoing.mid = mid;
+      entry.placed.resolve();
+      if (isNew) this.emit("placed", entry.outgoing);
+    }
+  }
+
+  dropped(): void {
+    for (const entry of this.#entries) entry.transceiver = undefined;
+  }
+
+  #addTo(pc: RTCPeerConnection, entry: Entry): void {
+    const { outgoing } = entry;
+    const encoding = encodingFor(outgoing);
+    const init: RTCRtpTransceiverInit = { direction: "sendonly" };
+    if (encoding !== undefined) init.sendEncodings = [encoding];
+    entry.transceiver = pc.addTransceiver(outgoing.track ?? outgoing.kind, init);
+    if (outgoing.kind === "video" && outgoing.options.videoCodec !== undefined) {
+      preferCodec(entry.transceiver, outgoing.options.videoCodec);
+    }
+  }
+
+  #reject(entry: Entry, reason: ParleyError): void {
+    entry.removed = true;
+    entry.transceiver?.stop();
+    entry.placed.reject(reason);
+    this.#forgetRemoved();
+  }
+
+  #forgetRemoved(): void {
+    this.#entries = this.#entries.filter(({ removed }) => !removed);
+  }
+}
+

@@ -1,0 +1,297 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RoomRequestSchema } from "@parley/protocol";
+import { ParleyError, sdkError } from "../api/error.ts";
+import type {
+  AudioCaptureOptions,
+  MediaOptions,
+  ScreenCaptureOptions,
+  SendDataOptions,
+  TrackPublishOptions,
+  VideoCaptureOptions,
+} from "../api/options.ts";
+import type { LocalParticipant, LocalTrackPublication } from "../api/participant.ts";
+import type { Attributes, TrackSource } from "../api/values.ts";
+import { createLocalAudioTrack, createLocalScreenTracks, createLocalVideoTrack } from "../devices.ts";
+import type { OutgoingTrack, Publisher } from "../media/publisher.ts";
+import { LocalPublication, type LocalPublicationDeps } from "./local-publication.ts";
+import { ParticipantState } from "./participant-state.ts";
+
+export type RoomMethod = NonNullable<MessageInitShape<typeof RoomRequestSchema>["method"]>;
+
+export interface LocalParticipantDeps {
+  readonly options: MediaOptions;
+  readonly mediaDevices: MediaDevices | undefined;
+  /** Undefined: no WebRTC here. */
+  readonly publisher: Publisher | undefined;
+  request(method: RoomMethod): Promise<void>;
+  /** Whether offers may be made now; if not, the next join carries what is there. */
+  isJoined(): boolean;
+  onPublished(publication: LocalPublication): void;
+  onUnpublished(publication: LocalPublication): void;
+  onMuteChange(publication: LocalPublication, change: "muted" | "unmuted"): void;
+  onEnded(publication: LocalPublication): void;
+  onDeviceError(error: ParleyError, source: TrackSource): void;
+}
+
+type Opener = (() => Promise<MediaStreamTrack>) | undefined;
+
+/** The name of the stream a source belongs to by itself: a camera goes with its microphone, a screen with its sound. */
+const defaultStreams: Readonly<Record<TrackSource, string | undefined>> = {
+  camera: "camera",
+  microphone: "camera",
+  screen: "screen",
+  "screen-audio": "screen",
+  custom: undefined,
+};
+
+export class LocalParticipantState extends ParticipantState implements LocalParticipant {
+  readonly isLocal = true;
+  readonly #deps: LocalParticipantDeps;
+  readonly #all = new Set<LocalPublication>();
+  /** One at a time per source: two clicks must not open a camera twice. */
+  readonly #switching = new Map<TrackSource, Promise<LocalTrackPublication | undefined>>();
+  #customCount = 0;
+  #deviceIds: Partial<Record<TrackSource, string>> = {};
+
+  constructor(deps: LocalParticipantDeps) {
+    super(undefined);
+    this.#deps = deps;
+  }
+
+  get publications(): ReadonlyMap<string, LocalPublication> {
+    return new Map([...this.#all].filter(({ streamId }) => streamId !== 0).map((one) => [one.id, one]));
+  }
+
+  getPublication(source: TrackSource): LocalPublication | undefined {
+    for (const publication of this.#all) if (publication.source === source) return publication;
+    return undefined;
+  }
+
+  find(streamId: number, mid: string): LocalPublication | undefined {
+    return [...this.#all].find(({ outgoing }) => outgoing.streamId === streamId && outgoing.mid === mid);
+  }
+
+  setCameraEnabled(
+    enabled: boolean,
+    capture?: VideoCaptureOptions,
+    publish?: TrackPublishOptions,
+  ): Promise<LocalTrackPublication | undefined> {
+    const open = (): Promise<MediaStreamTrack> => {
+      const deviceId = this.#deviceIds.camera;
+      const chosen = deviceId === undefined ? {} : { deviceId };
+      const options = { ...this.#deps.options.videoCaptureDefaults, ...chosen, ...capture };
+      return createLocalVideoTrack(options, this.#deps.mediaDevices);
+    };
+    return this.#switch("camera", enabled, open, publish);
+  }
+
+  setMicrophoneEnabled(
+    enabled: boolean,
+    capture?: AudioCaptureOptions,
+    publish?: TrackPublishOptions,
+  ): Promise<LocalTrackPublication | undefined> {
+    const open = (): Promise<MediaStreamTrack> => {
+      const deviceId = this.#deviceIds.microphone;
+      const chosen = deviceId === undefined ? {} : { deviceId };
+      const options = { ...this.#deps.options.audioCaptureDefaults, ...chosen, ...capture };
+      return createLocalAudioTrack(options, this.#deps.mediaDevices);
+    };
+    return this.#switch("microphone", enabled, open, publish);
+  }
+
+  setScreenShareEnabled(
+    enabled: boolean,
+    capture: ScreenCaptureOptions = {},
+    publish: TrackPublishOptions = {},
+  ): Promise<LocalTrackPublication | undefined> {
+    return this.#exclusive("screen", async () => {
+      const present = this.getPublication("screen");
+      if (!enabled) {
+        const audio = this.getPublication("screen-audio");
+        await Promise.all([present, audio].map((one) => one && this.unpublishTrack(one, true)));
+        return undefined;
+      }
+      if (present !== undefined) return present;
+      const { video, audio } = await this.#opened("screen", () =>
+        createLocalScreenTracks(capture, this.#deps.mediaDevices),
+      );
+      if ("contentHint" in video) video.contentHint = "detail";
+      try {
+        const publishing = [this.#publish(video, { ...publish, source: "screen" }, undefined)];
+        if (audio !== undefined) publishing.push(this.#publish(audio, { ...publish, source: "screen-audio" }, undefined));
+        return (await Promise.all(publishing))[0];
+      } catch (error) {
+        video.stop();
+        audio?.stop();
+        throw error;
+      }
+    });
+  }
+
+  publishTrack(track: MediaStreamTrack, options: TrackPublishOptions = {}): Promise<LocalTrackPublication> {
+    return this.#publish(track, options, undefined);
+  }
+
+  async unpublishTrack(what: MediaStreamTrack | LocalTrackPublication, stop?: boolean): Promise<void> {
+    const publication = [...this.#all].find((one) => one === what || one.track === what);
+    if (publication === undefined) return;
+    this.#all.delete(publication);
+    if (stop ?? publication.reopen !== undefined) publication.track.stop();
+    this.#deps.onUnpublished(publication);
+    await this.#deps.publisher?.unpublish(publication.outgoing);
+  }
+
+  async sendData(payload: Uint8Array | string, options: SendDataOptions = {}): Promise<void> {
+    const bytes = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
+    const { topic = "", reliable = true, to = [] } = options;
+    await this.#deps.request({
+      case: "sendData",
+      value: { payload: bytes, topic, reliable, toParticipantIds: [...to] },
+    });
+  }
+
+  async setName(name: string): Promise<void> {
+    await this.#deps.request({ case: "updateSelf", value: { name } });
+  }
+
+  async setAttributes(attributes: Attributes): Promise<void> {
+    await this.#deps.request({ case: "updateSelf", value: { attributes: { ...attributes } } });
+  }
+
+  async setHandRaised(raised: boolean): Promise<void> {
+    await this.#deps.request({ case: "updateSelf", value: { handRaised: raised } });
+  }
+
+  // ---- for the room ----
+
+  /** Takes a track before the join, which then carries it. */
+  prepublish(track: MediaStreamTrack, options: TrackPublishOptions = {}): void {
+    this.#publish(track, options, undefined).catch(() => undefined);
+  }
+
+  /** Another device, now and when the source is opened next. */
+  async useDevice(source: "camera" | "microphone", deviceId: string): Promise<void> {
+    this.#deviceIds[source] = deviceId;
+    const publication = this.getPublication(source);
+    if (publication === undefined || publication.reopen === undefined) return;
+    if (publication.muted && source === "camera") return;
+    const reopen = publication.reopen;
+    await publication.replaceTrack(await this.#opened(source, reopen));
+  }
+
+  deviceOf(source: "camera" | "microphone"): string | undefined {
+    return this.getPublication(source)?.track.getSettings().deviceId ?? this.#deviceIds[source];
+  }
+
+  /** We have left: what the SDK opened is closed. */
+  close(): void {
+    for (const publication of this.#all) if (publication.reopen !== undefined) publication.track.stop();
+    this.#all.clear();
+  }
+
+  // ---- publishing ----
+
+  #switch(
+    source: "camera" | "microphone",
+    enabled: boolean,
+    open: () => Promise<MediaStreamTrack>,
+    publish: TrackPublishOptions = {},
+  ): Promise<LocalTrackPublication | undefined> {
+    return this.#exclusive(source, async () => {
+      const present = this.getPublication(source);
+      if (present !== undefined) {
+        await (enabled ? this.#opened(source, () => present.unmute()) : present.mute());
+        return present;
+      }
+      if (!enabled) return undefined;
+      const track = await this.#opened(source, open);
+      try {
+        return await this.#publish(track, { ...publish, source }, open);
+      } catch (error) {
+        track.stop();
+        throw error;
+      }
+    });
+  }
+
+  #exclusive(
+    source: TrackSource,
+    task: () => Promise<LocalTrackPublication | undefined>,
+  ): Promise<LocalTrackPublication | undefined> {
+    const before = this.#switching.get(source) ?? Promise.resolve(undefined);
+    const run = before.catch(() => undefined).then(task);
+    this.#switching.set(source, run);
+    return run;
+  }
+
+  async #opened<T>(source: TrackSource, open: () => Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } catch (error) {
+      if (error instanceof ParleyError && error.code.startsWith("device")) this.#deps.onDeviceError(error, source);
+      throw error;
+    }
+  }
+
+  async #publish(track: MediaStreamTrack, options: TrackPublishOptions, reopen: Opener): Promise<LocalPublication> {
+    const { publisher } = this.#deps;
+    if (publisher === undefined) throw sdkError("media-unsupported");
+    if ([...this.#all].some((one) => one.track === track)) throw sdkError("bad-argument", "The track is published already.");
+    const outgoing = this.#outgoingOf(track, options);
+    const publication = new LocalPublication(outgoing, track, reopen, this.#publicationDeps(publisher));
+    this.#all.add(publication);
+    try {
+      if (this.#deps.isJoined()) await publisher.publish(outgoing);
+      else await publisher.add(outgoing);
+    } catch (error) {
+      this.#all.delete(publication);
+      throw error;
+    }
+    this.#deps.onPublished(publication);
+    return publication;
+  }
+
+  #publicationDeps(publisher: Publisher): LocalPublicationDeps {
+    return {
+      setMuted: (outgoing, muted) => this.#tellMuted(outgoing, muted),
+      replace: (outgoing, track) => publisher.replace(outgoing, track),
+      onChange: (publication, change) => this.#deps.onMuteChange(publication, change),
+      onEnded: (publication) => this.#deps.onEnded(publication),
+    };
+  }
+
+  async #tellMuted({ streamId, mid }: OutgoingTrack, muted: boolean): Promise<void> {
+    if (streamId === 0) return;
+    try {
+      await this.#deps.request({ case: "setTrackMuted", value: { streamId, mid, muted } });
+    } catch (error) {
+      // The next join says how it is.
+      if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;
+    }
+  }
+
+  #outgoingOf(track: MediaStreamTrack, options: TrackPublishOptions): OutgoingTrack {
+    const kind = track.kind === "audio" ? "audio" : "video";
+    const source = options.source ?? (kind === "audio" ? "microphone" : "camera");
+    const { videoMaxBitrateBps, audioMaxBitrateBps, videoCodec } = { ...this.#deps.options.publishDefaults, ...options };
+    const settings = kind === "video" && typeof track.getSettings === "function" ? track.getSettings() : {};
+    if (source === "custom" && options.stream === undefined) this.#customCount += 1;
+    return {
+      kind,
+      source,
+      stream: options.stream ?? defaultStreams[source] ?? `custom-${this.#customCount}`,
+      streamAttributes: options.streamAttributes ?? {},
+      options: {
+        ...(videoMaxBitrateBps === undefined ? {} : { videoMaxBitrateBps }),
+        ...(audioMaxBitrateBps === undefined ? {} : { audioMaxBitrateBps }),
+        ...(videoCodec === undefined ? {} : { videoCodec }),
+      },
+      track,
+      muted: options.muted ?? false,
+      width: settings.width ?? 0,
+      height: settings.height ?? 0,
+      streamId: 0,
+      mid: "",
+    };
+  }
+}
