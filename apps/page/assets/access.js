@@ -29,7 +29,7 @@ export function linkHasToken() {
 export async function obtainToken(room, publish) {
   const own = fragment().get("token");
   if (own !== null && own !== "") return own;
-  const query = new URLSearchParams({ room, publish: publish ? "true" : "false" });
+  const query = new URLSearchParams({ room, publish: publish ? "true" : "false", user: ownName() });
   let response;
   try {
     response = await fetch(`/v1/dev/token?${query}`, { cache: "no-store", signal: AbortSignal.timeout(4000) });
@@ -40,6 +40,22 @@ export async function obtainToken(room, publish) {
   if (!response.ok) throw new Failure("no-token", `HTTP ${response.status}`);
   const { token } = await response.json();
   return token;
+}
+
+/** Who we are to a server in development mode: the same after a reload, so that a publisher takes its stream's name back. */
+function ownName() {
+  try {
+    const known = localStorage.getItem("parley-user");
+    if (known !== null) return known;
+    const fresh = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join("");
+    localStorage.setItem("parley-user", fresh);
+    return fresh;
+  } catch {
+    // No storage in this browser: one name for all of them is good enough for development.
+    return "page";
+  }
 }
 
 /**

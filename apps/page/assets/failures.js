@@ -54,6 +54,18 @@ const TEXTS = {
     advice:
       "Someone with the same access started a stream under this name. Start again to take it back, or choose another name.",
   },
+  "name-taken": {
+    title: "Somebody else publishes under this name",
+    advice: "Choose another name for your stream, or wait until they have stopped.",
+  },
+  removed: {
+    title: "You were removed from this room",
+    advice: "Someone who runs the room ended your session. Ask them, if that was a mistake.",
+  },
+  "room-closed": {
+    title: "This room was closed",
+    advice: "Someone who runs the room closed it. Ask them for a new link.",
+  },
   "too-many": {
     title: "The server is busy",
     advice: "Too many requests came at once. Wait a moment and try again.",
@@ -90,33 +102,47 @@ export class Failure {
   }
 }
 
+/** The server's numbered errors (by name) that mean something of their own to a user; for all others the HTTP status says enough. */
+const KINDS = {
+  "bad-id": "bad-name",
+  "no-common-codec": "no-codec",
+  "stream-in-use": "name-taken",
+  replaced: "replaced",
+  removed: "removed",
+  banned: "removed",
+  "not-admitted": "removed",
+  "room-closed": "room-closed",
+};
+
 /**
- * @param {number} status of a refused offer
- * @param {string} body the server's numbered error as JSON, or anything
+ * @param {number} status of a refusal
+ * @param {string} body the server's numbered error (RFC 9457), or anything
  */
-export function failureOfStatus(status, body) {
-  const detail = describeProblem(status, body);
+export function failureOfResponse(status, body) {
+  const problem = readProblem(body);
+  const said = [problem.number, problem.name, problem.detail].filter((part) => part !== undefined).join(" ");
+  const detail = said === "" ? `HTTP ${status}` : `HTTP ${status}: ${said}`;
+  const kind = KINDS[problem.name];
+  if (kind !== undefined) return new Failure(kind, detail);
   if (status === 401) return new Failure("unauthorized", detail);
   if (status === 403) return new Failure("forbidden", detail);
   if (status === 404) return new Failure("not-found", detail);
-  if (status === 406 || status === 415) return new Failure("no-codec", detail);
-  if (status === 409) return new Failure("replaced", detail);
   if (status === 429) return new Failure("too-many", detail);
   return new Failure("unexpected", detail);
 }
 
-function describeProblem(status, body) {
+/**
+ * @param {string} body
+ * @returns {{ number?: number, name?: string, retry?: string, detail?: string }} empty when it is no numbered error
+ */
+export function readProblem(body) {
   try {
     const problem = JSON.parse(body);
-    const inner = problem.error ?? problem;
-    const parts = [inner.code, inner.name, inner.message ?? inner.detail ?? inner.title].filter(
-      (part) => part !== undefined,
-    );
-    if (parts.length > 0) return `HTTP ${status}: ${parts.join(" ")}`;
+    return typeof problem === "object" && problem !== null ? problem : {};
   } catch {
-    // Not JSON: a proxy's page, say. The status alone must do.
+    // Not JSON: a proxy's page, say.
+    return {};
   }
-  return `HTTP ${status}`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Backoff, Liveness } from "./liveness.js";
-import { Failure, failureOfStatus } from "./failures.js";
+import { Failure, failureOfResponse, readProblem } from "./failures.js";
 import { collectStatistics } from "./statistics.js";
 
 /**
@@ -133,7 +133,7 @@ export class MediaSession extends EventTarget {
     }
     if (response.status === 401 && !freshToken) return "refused";
     if (response.status === 503 || response.status === 502 || response.status === 504) return "away";
-    return failureOfStatus(response.status, await response.text());
+    return failureOfResponse(response.status, await response.text());
   }
 
   /**
@@ -182,8 +182,7 @@ export class MediaSession extends EventTarget {
           const answer = await resource.ask(this.#stop.signal);
           if (answer === "away") return "away";
           if (answer === "gone") return "again";
-          if (answer === "replaced" && this.#options.kind === "publish") return new Failure("replaced");
-          if (answer === "replaced") return "again";
+          if (answer instanceof Failure) return answer;
         }
       }
       await this.#sleep(connected ? WATCH_INTERVAL_MS : 25);
@@ -250,7 +249,7 @@ class Resource {
    * the session, 404 by one that was started anew.
    *
    * @param {AbortSignal} stopSignal
-   * @returns {Promise<"there" | "gone" | "replaced" | "away">}
+   * @returns {Promise<"there" | "gone" | "away" | Failure>} a failure when the server ended the session for good
    */
   async ask(stopSignal) {
     try {
@@ -264,8 +263,13 @@ class Resource {
         body: "a=end-of-candidates\r\n",
         signal: AbortSignal.any([stopSignal, AbortSignal.timeout(QUESTION_TIMEOUT_MS)]),
       });
-      if (response.status === 410) return "replaced";
-      if (response.status === 404) return "gone";
+      if (response.status === 404 || response.status === 410 || response.status === 403) {
+        const body = await response.text();
+        const { retry } = readProblem(body);
+        return response.status === 404 || retry === "new-session" ? "gone" : failureOfResponse(response.status, body);
+      }
+      // The token ran out: the next offer finds out whether there is a newer one.
+      if (response.status === 401) return "gone";
       if (response.status >= 500 && response.status !== 501) return "away";
       return "there";
     } catch {
