@@ -64,8 +64,8 @@ export class MediaSession extends EventTarget {
       if (this.#stop.signal.aborted) break;
       if (outcome === "away") {
         this.#enter({ name: "server-away" });
-        await this.#untilReady();
-        backoff.reset();
+        // A server that says it is ready and yet refuses is not asked without a pause.
+        if (await this.#untilReady()) backoff.reset();
       } else if (this.#wasLive) {
         this.#enter({ name: "reconnecting" });
       }
@@ -133,6 +133,7 @@ export class MediaSession extends EventTarget {
     }
     if (response.status === 401 && !freshToken) return "refused";
     if (response.status === 503 || response.status === 502 || response.status === 504) return "away";
+    if (response.status === 500 && this.#wasLive) return "again";
     return failureOfResponse(response.status, await response.text());
   }
 
@@ -190,20 +191,27 @@ export class MediaSession extends EventTarget {
     return "again";
   }
 
-  /** Asks the server's health until it is ready again. */
+  /**
+   * Asks the server's health until it is ready again.
+   *
+   * @returns {Promise<boolean>} whether it had been away at all
+   */
   async #untilReady() {
+    let wasAway = false;
     while (!this.#stop.signal.aborted) {
       try {
         const response = await fetch("/healthz/ready", {
           cache: "no-store",
           signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(QUESTION_TIMEOUT_MS)]),
         });
-        if (response.ok) return;
+        if (response.ok) return wasAway;
       } catch {
         // Away still: that is what is being waited for.
       }
+      wasAway = true;
       await this.#sleep(HEALTH_INTERVAL_MS);
     }
+    return wasAway;
   }
 
   #enter(state) {
