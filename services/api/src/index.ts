@@ -1,1 +1,2 @@
-export {};
+export { createApi, type Api } from "./api.ts";
+export type { ApiConfig, ApiDeps, IceServer, StaticFile } from "./context.ts";

@@ -1,0 +1,137 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { subjects, type Bus, type Clock, type Subscription, type Timer } from "@parley/foundation";
+import {
+  ClientSessionState,
+  ConnectionPresenceSchema,
+  RoomEventDeliverySchema,
+  type ErrorName,
+  type RoomEvent,
+} from "@parley/protocol";
+import { ofWire } from "./problem.ts";
+
+/** A WHIP or WHEP session: the resource that a POST made. Its id is its connection id. */
+export interface Resource {
+  readonly id: string;
+  readonly kind: "whip" | "whep";
+  readonly appId: string;
+  readonly roomId: string;
+  readonly userId: string;
+  readonly subscription: Subscription;
+  requestId: bigint;
+  /** The ICE generation, quoted (RFC 9725 4.3). */
+  etag: string;
+  remoteUfrag: string;
+  tokenExpiresAtUnixMs: number;
+}
+
+/** How presence is announced (connection owners, each second). */
+const presenceMs = 1_000;
+/** How long a resource that ended by itself is remembered, so that its client learns why. */
+const tombstoneMs = 600_000;
+const maxTombstones = 20_000;
+
+export interface ResourcesDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly ownerId: string;
+}
+
+/** The living sessions of this process, and why some are no more. */
+export class Resources {
+  readonly #deps: ResourcesDeps;
+  readonly #live = new Map<string, Resource>();
+  readonly #ended = new Map<string, { readonly reason: ErrorName; readonly atMs: number }>();
+  readonly #timer: Timer;
+
+  constructor(deps: ResourcesDeps) {
+    this.#deps = deps;
+    this.#timer = deps.clock.every(presenceMs, () => this.#announce());
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Listens for what becomes of connection `id`; to be called before the command that makes it a participant. */
+  listen(id: string): Subscription {
+    return this.#deps.bus.subscribe(subjects.connectionEvent(id), ({ payload }) => this.#event(id, payload));
+  }
+
+  /** Undefined when the session has ended while it was being made. */
+  add(resource: Resource): void {
+    if (this.#ended.has(resource.id)) return;
+    this.#live.set(resource.id, resource);
+  }
+
+  get(id: string): Resource | undefined {
+    return this.#live.get(id);
+  }
+
+  /** Why a session is no more, if that is remembered. */
+  endOf(id: string): ErrorName | undefined {
+    return this.#ended.get(id)?.reason;
+  }
+
+  remove(id: string): void {
+    this.#live.get(id)?.subscription.unsubscribe();
+    this.#live.delete(id);
+  }
+
+  /** Ends everything; returns what was alive. */
+  close(): Resource[] {
+    this.#timer.cancel();
+    const all = [...this.#live.values()];
+    for (const { id } of all) this.remove(id);
+    return all;
+  }
+
+  #event(id: string, payload: Uint8Array): void {
+    let event: RoomEvent | undefined;
+    try {
+      event = fromBinary(RoomEventDeliverySchema, payload).event;
+    } catch {
+      return;
+    }
+    const reason = event === undefined ? undefined : endReason(event);
+    if (reason === undefined) return;
+    this.remove(id);
+    this.#ended.set(id, { reason, atMs: this.#deps.clock.monoMs() });
+    if (this.#ended.size > maxTombstones) {
+      const [oldest] = this.#ended.keys();
+      if (oldest !== undefined) this.#ended.delete(oldest);
+    }
+  }
+
+  #announce(): void {
+    const { bus, clock, ownerId } = this.#deps;
+    const connections = [...this.#live.values()].map(({ appId, id, roomId, tokenExpiresAtUnixMs }) => ({
+      appId,
+      connectionId: id,
+      roomIds: [roomId],
+      tokenExpiresAtUnixMs: BigInt(Math.floor(tokenExpiresAtUnixMs)),
+    }));
+    const presence = create(ConnectionPresenceSchema, { ownerId, connections });
+    bus.publish(subjects.connectionPresence, toBinary(ConnectionPresenceSchema, presence));
+    const oldestMs = clock.monoMs() - tombstoneMs;
+    for (const [id, { atMs }] of this.#ended) {
+      if (atMs >= oldestMs) break;
+      this.#ended.delete(id);
+    }
+  }
+}
+
+/** Events after which the participant, and with it the session, is no more. */
+function endReason({ event }: RoomEvent): ErrorName | undefined {
+  switch (event.case) {
+    case "removed":
+      return event.value.error === undefined ? "removed" : ofWire(event.value.error).name;
+    case "roomClosed":
+      return "room-closed";
+    case "moved":
+      return "session-not-found";
+    case "sessionState":
+      return event.value.state === ClientSessionState.LOST ? "session-not-found" : undefined;
+    default:
+      return undefined;
+  }
+}

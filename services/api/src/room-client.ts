@@ -1,0 +1,80 @@
+import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
+import { BusError, err, ok, subjects, type Bus, type Clock, type Result } from "@parley/foundation";
+import {
+  ConnectionGoneSchema,
+  parleyError,
+  RoomCommandReplySchema,
+  RoomCommandSchema,
+  type ParleyError,
+  type RoomRequestSchema,
+  type RoomResponse,
+} from "@parley/protocol";
+import { ofWire } from "./problem.ts";
+
+/** One try; the bus may lose a message, and a repeat under the same id is answered without being done twice. */
+const attemptMs = 1_500;
+const attempts = 3;
+
+export interface RoomCaller {
+  readonly connectionId: string;
+  readonly requestId: bigint;
+  readonly localIp: string;
+  readonly token: VerifiedToken;
+}
+
+/** Commands to the owners of rooms: the same that clients of the gateway send. */
+export class RoomClient {
+  readonly #bus: Bus;
+  readonly #clock: Clock;
+
+  constructor(bus: Bus, clock: Clock) {
+    this.#bus = bus;
+    this.#clock = clock;
+  }
+
+  async command(
+    caller: RoomCaller,
+    roomId: string,
+    method: NonNullable<Exclude<MessageInitShape<typeof RoomRequestSchema>, { $typeName: string }>["method"]>,
+  ): Promise<Result<RoomResponse, ParleyError>> {
+    const { appId, subject: userId } = caller.token;
+    const payload = toBinary(
+      RoomCommandSchema,
+      create(RoomCommandSchema, {
+        appId,
+        roomId,
+        connectionId: caller.connectionId,
+        requestId: caller.requestId,
+        userId,
+        grants: roomGrantsOf(caller.token),
+        request: { roomId, method },
+        localIp: caller.localIp,
+        deadlineUnixMs: BigInt(Math.round(this.#clock.unixMs() + attempts * attemptMs)),
+      }),
+    );
+    return this.#attempt(subjects.roomCommand(appId, roomId), payload, attempts);
+  }
+
+  /** The connection is over: its participant leaves. */
+  gone(appId: string, connectionId: string): void {
+    const message = create(ConnectionGoneSchema, { appId, connectionId });
+    this.#bus.publish(subjects.connectionGone, toBinary(ConnectionGoneSchema, message));
+  }
+
+  async #attempt(subject: string, payload: Uint8Array, left: number): Promise<Result<RoomResponse, ParleyError>> {
+    try {
+      return readReply(await this.#bus.request(subject, payload, { timeoutMs: attemptMs }));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      if (error.code === "timeout" && left > 1) return this.#attempt(subject, payload, left - 1);
+      return err(parleyError(error.code === "timeout" ? "timeout" : "unavailable"));
+    }
+  }
+}
+
+function readReply(bytes: Uint8Array): Result<RoomResponse, ParleyError> {
+  const { result } = fromBinary(RoomCommandReplySchema, bytes);
+  if (result.case === "response") return ok(result.value);
+  return err(result.case === "error" ? ofWire(result.value) : parleyError("internal"));
+}
