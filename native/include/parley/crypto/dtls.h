@@ -48,6 +48,7 @@ class DtlsCertificate {
   friend class DtlsEndpoint;
   struct Handles;
   DtlsCertificate();
+  bool finish();
 
   std::unique_ptr<Handles> handles_;
   DtlsFingerprint fingerprint_;
