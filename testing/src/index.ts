@@ -6,6 +6,7 @@ export * from "./mutation.ts";
 export * from "./seeded-random.ts";
 export * from "./virtual-clock.ts";
 export * from "./capture-files.ts";
+export * from "./certificate.ts";
 export * from "./child.ts";
 export * from "./chromium.ts";
 export * from "./deadline.ts";
