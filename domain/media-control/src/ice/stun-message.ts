@@ -150,7 +150,8 @@ function takeAttribute(
 function readXorAddress(datagram: Uint8Array, start: number, length: number): StunAddress | undefined {
   const ipBytes = datagram[start + 1] === 1 ? 4 : datagram[start + 1] === 2 ? 16 : 0;
   if (ipBytes === 0 || length !== 4 + ipBytes) return undefined;
-  const ip = datagram.slice(start + 4, start + 4 + ipBytes);
+  // A copy: `slice` of a Buffer would be a view, and the datagram must stay as it is.
+  const ip = Uint8Array.from(datagram.subarray(start + 4, start + 4 + ipBytes));
   for (let index = 0; index < ipBytes; index++) ip[index] = (ip[index] as number) ^ (datagram[4 + index] as number);
   const port = (((datagram[start + 2] as number) << 8) | (datagram[start + 3] as number)) ^ (MAGIC_COOKIE >>> 16);
   return { ip, port };

@@ -56,11 +56,16 @@ describe("parseSdp", () => {
   }
 
   it("tells the line", () => {
-    assert.deepEqual(errorOf(`${head}${audio}a=mid:0\r\na=extmap:x urn:y\r\n`), { code: "malformed-attribute", line: 7 });
+    assert.deepEqual(errorOf(`${head}${audio}a=mid:0\r\na=extmap:x urn:y\r\n`), {
+      code: "malformed-attribute",
+      line: 7,
+    });
   });
 
   it("keeps what it does not know, names of Object's members too", () => {
-    const result = parseSdp(`${head}${audio}a=constructor:1\r\na=__proto__:2\r\na=toString\r\na=candidate:nonsense\r\n`);
+    const result = parseSdp(
+      `${head}${audio}a=constructor:1\r\na=__proto__:2\r\na=toString\r\na=candidate:nonsense\r\n`,
+    );
     assert.ok(result.ok);
     assert.deepEqual(result.value.media[0]?.otherAttributes, [
       { name: "constructor", value: "1" },

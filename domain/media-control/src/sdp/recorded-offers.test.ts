@@ -9,14 +9,16 @@ const folder = join(import.meta.dirname, "../../fixtures");
 
 /** Recorded text with the accidents of writing taken away: spaces, letter case where it has no meaning, trailing spaces. */
 function attributesOf(sdp: string): string[] {
-  return sdp
-    .split(/\r?\n/)
-    .filter((line) => line.startsWith("a="))
-    .map((line) => line.trim().replace(/: +/, ":").replace(/ +/g, " "))
-    .map((line) => (line.startsWith("a=candidate:") ? line.toLowerCase() : line))
-    // One channel is what no number means (RFC 8866 6.6).
-    .map((line) => (line.startsWith("a=rtpmap:") ? line.replace(/\/1$/, "") : line))
-    .sort();
+  return (
+    sdp
+      .split(/\r?\n/)
+      .filter((line) => line.startsWith("a="))
+      .map((line) => line.trim().replace(/: +/, ":").replace(/ +/g, " "))
+      .map((line) => (line.startsWith("a=candidate:") ? line.toLowerCase() : line))
+      // One channel is what no number means (RFC 8866 6.6).
+      .map((line) => (line.startsWith("a=rtpmap:") ? line.replace(/\/1$/, "") : line))
+      .sort()
+  );
 }
 
 describe("recorded offers", () => {
