@@ -1,6 +1,5 @@
 // The association: flights and their timers, the end of the handshake, and what little happens afterwards.
 #include <algorithm>
-#include <deque>
 
 #include "dtls_certificate.h"
 #include "dtls_record.h"
@@ -56,7 +55,7 @@ struct DtlsEndpoint::State {
   std::optional<DtlsSrtpKeys> srtp_keys;
   std::optional<DtlsRecordKeys> record_keys;
 
-  std::deque<std::vector<uint8_t>> output;
+  std::vector<std::vector<uint8_t>> output;
   std::vector<std::vector<uint8_t>> flight;
   uint64_t next_plain_sequence = 0;
   uint64_t next_explicit_nonce = 0;
@@ -308,9 +307,8 @@ void DtlsEndpoint::close(uint64_t /*now_ms*/) {
 bool DtlsEndpoint::take_datagram(std::vector<uint8_t>& datagram) {
   if (state_->output.empty()) return false;
   datagram = std::move(state_->output.front());
-  state_->output.pop_front();
-  // An empty deque keeps its first block of 512 bytes; a finished association need not.
-  if (state_->output.empty() && state_->session == nullptr) std::deque<std::vector<uint8_t>>().swap(state_->output);
+  state_->output.erase(state_->output.begin());  // a flight has few datagrams
+  if (state_->output.empty()) state_->output.shrink_to_fit();
   return true;
 }
 
