@@ -30,8 +30,6 @@ export function negotiate(offerSdp: string, options: NegotiationOptions): Result
   if (plans.every(({ rejected }) => rejected)) return err(nothingAcceptable(plans));
   const codecs = collectCodecs(plans);
   if (!codecs.ok) return codecs;
-  const extensions = collectExtensions(plans);
-  if (!extensions.ok) return extensions;
 
   const iceRestart =
     options.previous !== undefined && hasNewCredentials(options.previous.grant.ice, transport.value.ice);
@@ -40,7 +38,7 @@ export function negotiate(offerSdp: string, options: NegotiationOptions): Result
     ice,
     dtls: dtls.value,
     codecs: codecs.value,
-    extensions: extensions.value,
+    extensions: collectExtensions(plans),
     receives: plans.flatMap(({ receive }) => receive ?? []),
     slots: plans.flatMap(({ slot }) => slot ?? []),
   };
@@ -143,18 +141,11 @@ function merged(known: CodecGrant | undefined, codec: CodecGrant): CodecGrant {
   };
 }
 
-function collectExtensions(plans: readonly SectionPlan[]): Result<ExtensionGrant[], NegotiationError> {
+/** Planning saw to it that an id means one thing. */
+function collectExtensions(plans: readonly SectionPlan[]): ExtensionGrant[] {
   const extensions = new Map<number, ExtensionGrant>();
-  for (const plan of plans) {
-    for (const { id, extension } of plan.extensions) {
-      const known = extensions.get(id);
-      if (known !== undefined && known.extension !== extension) {
-        return err(negotiationError("extension-conflict", `extension id ${id} means two things`, plan.mid));
-      }
-      extensions.set(id, { id, extension });
-    }
-  }
-  return ok([...extensions.values()]);
+  for (const plan of plans) for (const { id, extension } of plan.extensions) extensions.set(id, { id, extension });
+  return [...extensions.values()];
 }
 
 function negotiatedSection(plan: SectionPlan): NegotiatedSection {

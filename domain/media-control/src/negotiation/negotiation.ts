@@ -123,9 +123,8 @@ export type NegotiationErrorCode =
   | "ice-lite-peer"
   | "fingerprint-missing"
   | "setup-invalid"
-  /** The same payload type or extension id means two things. */
+  /** The same payload type means two things. */
   | "payload-type-conflict"
-  | "extension-conflict"
   /** No audio or video section, or all rejected by `decide`. */
   | "nothing-acceptable"
   /** There are sections that could be accepted but for their codecs. */

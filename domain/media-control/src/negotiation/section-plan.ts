@@ -45,6 +45,7 @@ export interface PlannedExtension {
 export function planSections(offer: SessionDescription, options: NegotiationOptions): SectionPlan[] {
   const bundle = bundledMids(offer);
   const ssrcs = new SsrcSource(offer, options);
+  const extensions = new ExtensionIds();
   const receiverCounts = { audio: 0, video: 0 };
   return offer.media.map((section, index) => {
     const mid = section.mid ?? String(index);
@@ -56,7 +57,7 @@ export function planSections(offer: SessionDescription, options: NegotiationOpti
     const receiverIndex = clientReceives(direction) ? receiverCounts[kind]++ : 0;
     const wanted = decideSection(base, index, receiverIndex, options);
     if (wanted === undefined) return rejectedPlan(base, false);
-    return planAccepted(base, kind, wanted, options, ssrcs);
+    return planAccepted(base, kind, wanted, options, { ssrcs, extensions });
   });
 }
 
@@ -136,7 +137,7 @@ function planAccepted(
   kind: "audio" | "video",
   wanted: Wanted,
   options: NegotiationOptions,
-  ssrcs: SsrcSource,
+  { ssrcs, extensions: ids }: { readonly ssrcs: SsrcSource; readonly extensions: ExtensionIds },
 ): SectionPlan {
   const mediaKind = kind === "audio" ? MediaKind.AUDIO : MediaKind.VIDEO;
   const policy = options.codecs ?? {};
@@ -144,16 +145,15 @@ function planAccepted(
   const hasSlot = slotWanted !== undefined && wanted.slotActive;
   const sending = wanted.receive !== undefined;
 
+  const offered = offeredCodecs(base.offered, new Set(policy.allowed ?? FORWARDED_CODECS));
+  if (offered.length === 0) return rejectedPlan(base, true);
   const rids = sending ? acceptedRids(base.offered, policy) : [];
-  const extensions = acceptedExtensions(base.offered, { receive: sending, slot: hasSlot, simulcast: rids.length > 0 });
+  const use = { receive: sending, slot: hasSlot, simulcast: rids.length > 0 };
+  const extensions = acceptedExtensions(base.offered, use).filter((each) => ids.claim(each));
   const hasTransportCc = extensions.some(({ extension }) => extension === HeaderExtension.TRANSPORT_CC);
-  let codecs = offeredCodecs(base.offered, new Set(policy.allowed ?? FORWARDED_CODECS)).map((codec) => ({
-    ...codec,
-    transportCc: codec.transportCc && hasTransportCc,
-  }));
+  let codecs = offered.map((codec) => ({ ...codec, transportCc: codec.transportCc && hasTransportCc }));
   if (sending) codecs = forPublisher(codecs, policy);
   else if (hasSlot) codecs = narrowed(codecs, wanted.slot?.narrowTo);
-  if (codecs.length === 0) return rejectedPlan(base, true);
 
   const payloadTypes = codecs.map(({ payloadType }) => payloadType);
   const hasRtx = codecs.some(({ rtxPayloadType }) => rtxPayloadType !== 0);
@@ -279,6 +279,22 @@ function acceptedExtensions(
     result.push({ id, extension, uri, direction });
   }
   return result;
+}
+
+/**
+ * In a bundle an id should mean one extension (RFC 8285 5), but aiortc counts them anew in each section. The first meaning
+ * stays; what contradicts it is not negotiated.
+ */
+class ExtensionIds {
+  readonly #meanings = new Map<number, HeaderExtension>();
+
+  claim({ id, extension }: PlannedExtension): boolean {
+    const known = this.#meanings.get(id);
+    if (known !== undefined) return known === extension;
+    for (const other of this.#meanings.values()) if (other === extension) return false;
+    this.#meanings.set(id, extension);
+    return true;
+  }
 }
 
 /** Draws SSRCs that nobody in this PeerConnection has. */
