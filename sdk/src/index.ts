@@ -7,6 +7,8 @@ export type * from "./api/room.ts";
 export * from "./api/room-events.ts";
 export type * from "./api/stats.ts";
 export type * from "./api/values.ts";
+export { Client } from "./client.ts";
+export { Room } from "./room.ts";
 export {
   createLocalAudioTrack,
   createLocalScreenTracks,
