@@ -1,0 +1,40 @@
+// Arrival times by transport-wide sequence number, and the feedback made of them
+// (draft-holmer-rmcat-transport-wide-cc-extensions-01), for one peer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "parley/media/sequence.h"
+#include "parley/wire/rtcp.h"
+
+namespace parley {
+
+class TwccRecorder {
+ public:
+  // libwebrtc's own default is 50 to 250 ms; congestion control reacts the sooner the oftener it hears.
+  static constexpr int64_t kIntervalUs = 50'000;
+  // One report stays under an MTU whatever the pattern of losses.
+  static constexpr size_t kMaxPerReport = 400;
+
+  void on_packet(uint16_t sequence, int64_t arrival_us);
+  bool pending() const { return dirty_; }
+  bool due(int64_t now_us) const { return dirty_ && now_us - reported_us_ >= kIntervalUs; }
+  // Makes the next report; false when there is nothing (more) to say. Call until false.
+  bool take_report(int64_t now_us, TransportCcReport& report);
+
+ private:
+  // Two seconds of 500 packets/s; a burst larger than that between two reports is reported in part.
+  static constexpr size_t kWindow = 1024;
+
+  SequenceUnwrapper unwrapper_;
+  std::vector<int64_t> arrivals_;  // ring by sequence, 0: not received
+  uint64_t next_ = 0;              // first not reported
+  uint64_t end_ = 0;               // one behind the highest
+  int64_t reported_us_ = 0;
+  uint8_t count_ = 0;
+  bool dirty_ = false;
+};
+
+}  // namespace parley
