@@ -25,7 +25,11 @@ export interface Apparatus {
 }
 
 export async function startApparatus(
-  overrides: { readonly api?: Partial<ApiConfig>; readonly signaling?: Partial<SignalingConfig>; readonly withoutNode?: boolean } = {},
+  overrides: {
+    readonly api?: Partial<ApiConfig>;
+    readonly signaling?: Partial<SignalingConfig>;
+    readonly withoutNode?: boolean;
+  } = {},
 ): Promise<Apparatus> {
   const clock = realClock;
   const random = new SeededRandom(1);
@@ -67,11 +71,25 @@ export async function startApparatus(
     signaling,
     node,
     clock,
-    token: (claims) => mintToken({ iss: app.key, sub: "user", exp: Math.floor(Date.now() / 1000) + 600, publish: true, subscribe: true, ...claims }, app.secret),
+    token: (claims) =>
+      mintToken(
+        {
+          iss: app.key,
+          sub: "user",
+          exp: Math.floor(Date.now() / 1000) + 600,
+          publish: true,
+          subscribe: true,
+          ...claims,
+        },
+        app.secret,
+      ),
     fetch: (path, { token, headers, ...init }) =>
       fetch(new URL(path, api.url), {
         ...init,
-        headers: { ...(headers as Record<string, string>), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+        headers: {
+          ...(headers as Record<string, string>),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
       }),
     postOffer: (path, offer, claims) =>
       apparatus.fetch(path, {

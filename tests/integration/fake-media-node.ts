@@ -58,11 +58,16 @@ export class FakeMediaNode {
 
   /** The living sessions of a room. */
   sessions(roomId?: string): SessionGrant[] {
-    return [...this.grants.values()].filter((grant) => !grant.closed && (roomId === undefined || grant.roomId === roomId));
+    return [...this.grants.values()].filter(
+      (grant) => !grant.closed && (roomId === undefined || grant.roomId === roomId),
+    );
   }
 
   /** Tells signaling how a session is. */
-  report(grant: SessionGrant, fields: Exclude<MessageInitShape<typeof SessionStatusSchema>, { $typeName: string }>): void {
+  report(
+    grant: SessionGrant,
+    fields: Exclude<MessageInitShape<typeof SessionStatusSchema>, { $typeName: string }>,
+  ): void {
     const { appId, roomId, sessionId } = grant;
     const status = create(SessionStatusSchema, {
       appId,

@@ -43,7 +43,10 @@ test("[MED-10] WHEP: a viewer that comes first is bound when the publisher comes
   await until(() => bound().length === 2, { what: "audio and video are bound", deadlineMs: 2_000 });
   const [first] = bound();
 
-  const gone = await apparatus.fetch(publisher.headers.get("location") ?? "", { method: "DELETE", token: apparatus.token() });
+  const gone = await apparatus.fetch(publisher.headers.get("location") ?? "", {
+    method: "DELETE",
+    token: apparatus.token(),
+  });
   assert.equal(gone.status, 200);
   await until(() => bound().length === 0, { what: "the slots are free", deadlineMs: 2_000 });
 
@@ -67,7 +70,10 @@ test("[MED-10] a publisher that returns takes its name back; somebody else canno
   const url = first.headers.get("location") ?? "";
   const status = async () => (await apparatus.fetch(url, { method: "DELETE", token: apparatus.token() })).status;
   assert.equal(await status(), 410);
-  await until(() => apparatus.node.sessions("room").length === 1, { what: "the old session is closed", deadlineMs: 2_000 });
+  await until(() => apparatus.node.sessions("room").length === 1, {
+    what: "the old session is closed",
+    deadlineMs: 2_000,
+  });
 });
 
 test("[MED-10] a publisher whose consent runs out leaves, and its URL says so", async () => {
@@ -77,7 +83,10 @@ test("[MED-10] a publisher whose consent runs out leaves, and its URL says so", 
   const grant = apparatus.node.sessions("room").find(({ receives }) => receives.length > 0);
   assert.ok(grant);
   apparatus.node.report(grant, { state: SessionState.FAILED, reason: errorNumber("ice-failed") });
-  await until(() => slotsOf("room").every(({ binding }) => binding === undefined), { what: "unbound", deadlineMs: 2_000 });
+  await until(() => slotsOf("room").every(({ binding }) => binding === undefined), {
+    what: "unbound",
+    deadlineMs: 2_000,
+  });
   const response = await apparatus.fetch(publisher.headers.get("location") ?? "", {
     method: "PATCH",
     token: apparatus.token(),
@@ -117,13 +126,17 @@ test("[MED-10] PATCH: trickle ICE and ICE restart under the rules of ETags", asy
   assert.equal((await patch(trickle, { "if-match": etag, "content-type": "application/sdp" })).status, 415);
 
   const before = apparatus.node.sessions("room")[0];
-  const restart = "a=ice-ufrag:newfrag\r\na=ice-pwd:0123456789012345678901234\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
+  const restart =
+    "a=ice-ufrag:newfrag\r\na=ice-pwd:0123456789012345678901234\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
   const restarted = await patch(restart, { "if-match": "*" });
   const fragment = await restarted.text();
   assert.equal(restarted.status, 200, fragment);
   assert.notEqual(restarted.headers.get("etag"), etag);
   assert.match(fragment, /a=ice-ufrag:[\w+/]{23}\r\n/);
-  await until(() => apparatus.node.sessions("room")[0]?.ice?.remoteUfrag === "newfrag", { what: "the node is told", deadlineMs: 2_000 });
+  await until(() => apparatus.node.sessions("room")[0]?.ice?.remoteUfrag === "newfrag", {
+    what: "the node is told",
+    deadlineMs: 2_000,
+  });
   const after = apparatus.node.sessions("room")[0];
   assert.equal(after?.ice?.previousLocalUfrag, before?.ice?.localUfrag);
   assert.equal((await patch(trickle, { "if-match": etag })).status, 412, "the old generation is over");
@@ -142,7 +155,10 @@ test("refusals are numbered, and each has its status", async () => {
   assert.deepEqual(await post("/v1/whep/room/cam", publishOffer), [422, errorNumber("sdp-unsupported")]);
   assert.deepEqual(await post("/v1/whip/room", publishOffer, { room: "other" }), [403, errorNumber("wrong-room")]);
   assert.deepEqual(await post("/v1/whip/room", publishOffer, { publish: false }), [403, errorNumber("grant-missing")]);
-  assert.deepEqual(await post("/v1/whip/room", publishOffer, { sources: ["screen"] }), [403, errorNumber("grant-missing")]);
+  assert.deepEqual(await post("/v1/whip/room", publishOffer, { sources: ["screen"] }), [
+    403,
+    errorNumber("grant-missing"),
+  ]);
   assert.deepEqual(await post("/v1/whip/room", publishOffer, { exp: 1 }), [401, errorNumber("token-expired")]);
   assert.deepEqual(await post("/v1/whip/%01", publishOffer), [400, errorNumber("bad-id")]);
   assert.deepEqual(await post("/v1/whip/room", "v=0\r\n".repeat(40_000)), [413, errorNumber("payload-too-large")]);
@@ -168,7 +184,10 @@ test("ids such as > and a.* stay in their own room", async () => {
   for (const room of [">", "a.*", "*", "room.x"]) {
     const response = await apparatus.postOffer(`/v1/whip/${encodeURIComponent(room)}?stream=cam`, publishOffer);
     assert.equal(response.status, 201);
-    await until(() => apparatus.node.sessions(room).length === 1, { what: `the session of ${room}`, deadlineMs: 2_000 });
+    await until(() => apparatus.node.sessions(room).length === 1, {
+      what: `the session of ${room}`,
+      deadlineMs: 2_000,
+    });
   }
   assert.equal(apparatus.signaling.rooms, 4);
 });
@@ -205,6 +224,11 @@ test("a development token opens a session", async () => {
   const response = await apparatus.fetch("/v1/dev/token?room=room&publish=true", {});
   assert.equal(response.status, 200);
   const { token } = (await response.json()) as { token: string };
-  const posted = await apparatus.fetch("/v1/whip/room", { method: "POST", token, body: publishOffer, headers: { "content-type": "application/sdp" } });
+  const posted = await apparatus.fetch("/v1/whip/room", {
+    method: "POST",
+    token,
+    body: publishOffer,
+    headers: { "content-type": "application/sdp" },
+  });
   assert.equal(posted.status, 201);
 });

@@ -1,7 +1,7 @@
 import { Codec } from "@parley/protocol";
 import { tell } from "./audience.ts";
 import { codecName } from "./snapshot.ts";
-import { canShow, slotsWanting, tracksFor } from "./slots.ts";
+import { canShow, slotsWanting, tracksFor } from "./slot-queries.ts";
 import { codecsOf, type RoomState, type SlotState, type StreamState } from "./state.ts";
 
 /** What everybody can encode, the cheaper first. */

@@ -13,7 +13,8 @@ import { tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { wireError } from "./outbox.ts";
 import { bindSpeakers } from "./speakers.ts";
-import { setDesire, streamOfDesire, tracksFor } from "./slots.ts";
+import { setDesire } from "./slots.ts";
+import { streamOfDesire, tracksFor } from "./slot-queries.ts";
 import type { Member, RoomState, SessionState, SlotState } from "./state.ts";
 
 /** The client's command. Slots that are not named keep what they have. */

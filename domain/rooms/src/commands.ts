@@ -4,7 +4,8 @@ import { RoomResponseSchema, type RoomCommand, type RoomResponse } from "@parley
 import { bindSlotsOf } from "./bindings.ts";
 import { sendData } from "./data-messages.ts";
 import type { Refusal } from "./io.ts";
-import { join, removeMember } from "./membership.ts";
+import { join } from "./join.ts";
+import { removeMember } from "./membership.ts";
 import { moderate } from "./moderation.ts";
 import { setTrackMuted, updateRoom, updateSelf } from "./self-updates.ts";
 import { closeSession, openSession, restartIce, updateSession } from "./sessions.ts";

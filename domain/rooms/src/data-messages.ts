@@ -7,7 +7,12 @@ import type { Member, RoomState } from "./state.ts";
 const maxTopicLength = 128;
 
 /** Passes a message on to everybody else, or to some; a member that is not there (any more) is left out. */
-export function sendData(room: RoomState, member: Member, request: SendData, nowMs: number): Result<undefined, Refusal> {
+export function sendData(
+  room: RoomState,
+  member: Member,
+  request: SendData,
+  nowMs: number,
+): Result<undefined, Refusal> {
   if (!member.permissions.publishData) return err({ name: "permission-denied", detail: "Missing: publish_data." });
   const { payload, topic, reliable, toParticipantIds } = request;
   const { limits } = room.ports;
@@ -16,7 +21,9 @@ export function sendData(room: RoomState, member: Member, request: SendData, now
     return err({ name: "rate-limited", retryAfterMs: Math.ceil(1000 / limits.dataMessagesPerSecond) });
   }
   const chosen = toParticipantIds.length === 0 ? undefined : new Set(toParticipantIds);
-  const receivers = [...present(room)].filter((other) => other !== member && (chosen?.has(other.participantId) ?? true));
+  const receivers = [...present(room)].filter(
+    (other) => other !== member && (chosen?.has(other.participantId) ?? true),
+  );
   tell(
     room,
     receivers,

@@ -1,6 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import { err, ok, type Result } from "@parley/foundation";
-import { JoinedSchema, Role, TrackKind, type Admit, type Moderate, type MuteTrack, type SetPermissions } from "@parley/protocol";
+import {
+  JoinedSchema,
+  Role,
+  TrackKind,
+  type Admit,
+  type Moderate,
+  type MuteTrack,
+  type SetPermissions,
+} from "@parley/protocol";
 import { broadcastChange, isListed, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { enter, removeMember, tellLobby } from "./membership.ts";
@@ -30,7 +38,10 @@ export function moderate(room: RoomState, host: Member, request: Moderate, nowMs
       if (member === undefined) return err({ name: "participant-not-found" });
       if (command.value.ban) room.bannedUsers.add(member.userId);
       const { reason, ban } = command.value;
-      removeMember(room, member, nowMs, "removed", { name: ban ? "banned" : "removed", ...(reason === "" ? {} : { detail: reason }) });
+      removeMember(room, member, nowMs, "removed", {
+        name: ban ? "banned" : "removed",
+        ...(reason === "" ? {} : { detail: reason }),
+      });
       return ok(undefined);
     }
     case "closeRoom":
@@ -74,7 +85,8 @@ function muteByHost(room: RoomState, host: Member, streamId: number, mid: string
 /** Everybody goes; the room ends with its last member. */
 export function closeRoom(room: RoomState, reason: string, nowMs: number): void {
   broadcastChange(room, { case: "roomClosed", value: { reason } });
-  for (const member of [...room.members.values()]) removeMember(room, member, nowMs, "room-closed", { name: "room-closed" });
+  for (const member of [...room.members.values()])
+    removeMember(room, member, nowMs, "room-closed", { name: "room-closed" });
 }
 
 function admit(room: RoomState, { participantIds, deny }: Admit, nowMs: number): void {
@@ -112,7 +124,11 @@ function tellListing(room: RoomState, member: Member, wasListed: boolean): void 
   if (listed === wasListed) tellUpdated(room, member);
   else if (listed) broadcastChange(room, { case: "participantJoined", value: { participant: participantOf(member) } });
   else {
-    broadcastChange(room, { case: "participantLeft", value: { participantId: member.participantId, reason: 0 } }, undefined);
+    broadcastChange(
+      room,
+      { case: "participantLeft", value: { participantId: member.participantId, reason: 0 } },
+      undefined,
+    );
     tellUpdated(room, member);
   }
 }
@@ -121,7 +137,9 @@ function tellListing(room: RoomState, member: Member, wasListed: boolean): void 
 export function enforcePermissions(room: RoomState, member: Member): void {
   for (const stream of [...room.streams.values()]) {
     if (stream.owner !== member) continue;
-    const refused = [...stream.tracks.values()].filter((track) => !mayPublish(member, track.source)).map(({ mid }) => mid);
+    const refused = [...stream.tracks.values()]
+      .filter((track) => !mayPublish(member, track.source))
+      .map(({ mid }) => mid);
     if (refused.length === 0) continue;
     if (stream.session !== undefined) room.dirty.add(stream.session);
     unpublishTracks(room, stream, refused);

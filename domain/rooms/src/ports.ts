@@ -1,6 +1,14 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Random, Result } from "@parley/foundation";
-import type { CodecParameters, IceParameters, IceParametersSchema, MediaKind, ParleyError, SessionGrant, SessionGrantSchema } from "@parley/protocol";
+import type {
+  CodecParameters,
+  IceParameters,
+  IceParametersSchema,
+  MediaKind,
+  ParleyError,
+  SessionGrant,
+  SessionGrantSchema,
+} from "@parley/protocol";
 import type { RoomLimits } from "./limits.ts";
 
 /** What rooms need of others. Everything here answers at once and without side effects but the drawing of randomness. */
@@ -19,13 +27,7 @@ export interface SessionNegotiator {
   restartIce(grant: SessionGrant, remote: { readonly ufrag: string; readonly password: string }): IceInit;
   /** Whether packets of one of the publisher's codecs can be sent as one of the subscriber's. */
   canForward(from: readonly CodecParameters[], to: readonly CodecParameters[]): boolean;
-  /** A session's memory as bytes and back, for a signaling process that starts while media flows. */
-  writeMemory(memory: NegotiationMemory): Uint8Array;
-  readMemory(bytes: Uint8Array, grant: SessionGrant): NegotiationMemory | undefined;
 }
-
-/** What a negotiator wants to see again at the next offer; only it looks inside. */
-export type NegotiationMemory = object & { readonly __negotiation?: unique symbol };
 
 export type IceInit = Exclude<MessageInitShape<typeof IceParametersSchema>, IceParameters>;
 
@@ -45,7 +47,7 @@ export interface UpdateNegotiation {
   readonly sections: ReadonlyMap<string, SectionUse>;
   readonly localIp: string;
   readonly nodeId: string;
-  readonly memory: NegotiationMemory;
+  readonly memory: Uint8Array;
   readonly grant: SessionGrant;
 }
 
@@ -66,7 +68,8 @@ export interface NegotiatedSession {
   readonly nodeBootId: bigint;
   readonly parts: GrantPartsInit;
   readonly sections: readonly { readonly mid: string; readonly kind: MediaKind; readonly rejected: boolean }[];
-  readonly memory: NegotiationMemory;
+  /** What the negotiator wants to see again at the next offer; only it looks inside. It travels with the grant, so it is small. */
+  readonly memory: Uint8Array;
 }
 
 export type GrantPartsInit = Pick<

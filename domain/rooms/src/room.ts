@@ -3,10 +3,12 @@ import { RoomKind as Kind } from "@parley/protocol";
 import { broadcastChange, participantCount } from "./audience.ts";
 import { tellRebound } from "./bindings.ts";
 import { publishDirtyGrants } from "./grants.ts";
+import { tellSpeakers } from "./loudness.ts";
 import { countChanged, removeMember } from "./membership.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RoomPorts } from "./ports.ts";
 import { roomInfo } from "./snapshot.ts";
+import { bindAllSpeakers } from "./speakers.ts";
 import type { RoomState } from "./state.ts";
 import { endOrphans } from "./streams.ts";
 
@@ -40,6 +42,8 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     toldCount: 0,
     speakersToldAtMs: 0,
     speakersTold: "",
+    speaking: new Set(),
+    speakersBoundAtMs: 0,
     order: 0,
   };
 }
@@ -63,6 +67,8 @@ export function tickRoom(room: RoomState, nowMs: number): void {
     }
   }
   endOrphans(room, nowMs);
+  bindAllSpeakers(room, nowMs);
+  tellSpeakers(room, nowMs);
   if (countChanged(room)) {
     room.toldCount = participantCount(room);
     broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });

@@ -1,4 +1,10 @@
-import { ClientSessionState, errorName, SessionState as NodeSessionState, type SessionStatus, type TrackStatus } from "@parley/protocol";
+import {
+  ClientSessionState,
+  errorName,
+  SessionState as NodeSessionState,
+  type SessionStatus,
+  type TrackStatus,
+} from "@parley/protocol";
 import { tell } from "./audience.ts";
 import { removeMember } from "./membership.ts";
 import { slotResult } from "./bindings.ts";
@@ -32,14 +38,20 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
 }
 
 /** The PeerConnection is dead. A WHIP or WHEP participant is nothing without it; others make a new one. */
-export function loseSession(room: RoomState, session: SessionState, nowMs: number, reason: Exclude<SessionEnd, string>): void {
+export function loseSession(
+  room: RoomState,
+  session: SessionState,
+  nowMs: number,
+  reason: Exclude<SessionEnd, string>,
+): void {
   if (session.member.leaveWithSession) removeMember(room, session.member, nowMs, "session-ended");
   else endSession(room, session, nowMs, reason);
 }
 
 export function nodeLost(room: RoomState, nodeId: string, bootId: bigint, nowMs: number): void {
   for (const session of [...room.sessions.values()]) {
-    if (session.nodeId === nodeId && session.nodeBootId === bootId) loseSession(room, session, nowMs, { name: "session-lost" });
+    if (session.nodeId === nodeId && session.nodeBootId === bootId)
+      loseSession(room, session, nowMs, { name: "session-lost" });
   }
 }
 

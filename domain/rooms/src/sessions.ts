@@ -120,7 +120,10 @@ export function closeSession(
 export function restartIce(room: RoomState, member: Member, request: RestartIce): Result<IceRestarted, Refusal> {
   const session = member.sessions.get(request.session);
   if (session === undefined) return err({ name: "session-not-found" });
-  const ice = room.ports.negotiator.restartIce(session.grant, { ufrag: request.iceUfrag, password: request.icePassword });
+  const ice = room.ports.negotiator.restartIce(session.grant, {
+    ufrag: request.iceUfrag,
+    password: request.icePassword,
+  });
   const grant = clone(SessionGrantSchema, session.grant);
   grant.ice = create(IceParametersSchema, ice);
   session.grant = grant;
@@ -150,7 +153,12 @@ function replaceOthers(room: RoomState, plan: SectionPlan, nowMs: number): void 
 }
 
 /** Brings slots and streams in line with what was negotiated. */
-function takeNegotiated(room: RoomState, session: SessionState, plan: SectionPlan, negotiated: NegotiatedSession): void {
+function takeNegotiated(
+  room: RoomState,
+  session: SessionState,
+  plan: SectionPlan,
+  negotiated: NegotiatedSession,
+): void {
   session.memory = negotiated.memory;
   const { appId, roomId, sessionId, nodeBootId, revision } = session.grant;
   session.grant = create(SessionGrantSchema, { appId, roomId, sessionId, nodeBootId, revision, ...negotiated.parts });

@@ -1,6 +1,7 @@
-import { MediaKind, TrackKind, type ErrorName } from "@parley/protocol";
+import type { ErrorName } from "@parley/protocol";
 import { requestBackups } from "./backup-codecs.ts";
-import { codecsOf, type RoomState, type SessionState, type SlotDesire, type SlotState, type StreamState, type TrackState } from "./state.ts";
+import { canShow, streamOfDesire, tracksFor } from "./slot-queries.ts";
+import type { RoomState, SlotDesire, SlotState, StreamState } from "./state.ts";
 
 /** Changes what a slot is to show, and says at once what that comes to. */
 export function setDesire(room: RoomState, slot: SlotState, desire: SlotDesire): void {
@@ -28,7 +29,9 @@ export function dropSlot(room: RoomState, slot: SlotState): void {
 
 /** After a change of the stream's session, tracks or codecs. */
 export function resolveSlotsOf(room: RoomState, stream: StreamState): void {
-  for (const slot of slotsWanting(room, stream)) resolve(room, slot);
+  for (const slot of stream.wantedBy) resolve(room, slot);
+  // Also those that showed another stream of this name so far.
+  for (const slot of room.slotsByName.get(stream.name) ?? []) resolve(room, slot);
   requestBackups(room, stream);
 }
 
@@ -40,26 +43,6 @@ export function releaseSlots(room: RoomState, stream: StreamState): void {
   }
   stream.wantedBy.clear();
   for (const slot of room.slotsByName.get(stream.name) ?? []) resolve(room, slot);
-}
-
-/** Every slot that this stream is for at the moment. */
-export function slotsWanting(room: RoomState, stream: StreamState): SlotState[] {
-  const byName = streamByName(room, stream.name) === stream ? [...(room.slotsByName.get(stream.name) ?? [])] : [];
-  return [...stream.wantedBy, ...byName];
-}
-
-export function streamOfDesire(room: RoomState, desire: SlotDesire): StreamState | undefined {
-  if (desire.type === "stream") return desire.stream;
-  return desire.type === "name" ? streamByName(room, desire.name) : undefined;
-}
-
-/** Of several streams with one name, the oldest that is published. */
-function streamByName(room: RoomState, name: string): StreamState | undefined {
-  let found: StreamState | undefined;
-  for (const stream of room.streams.values()) {
-    if (stream.name === name && (found === undefined || stream.order < found.order)) found = stream;
-  }
-  return found;
 }
 
 function forget(room: RoomState, slot: SlotState): void {
@@ -110,25 +93,4 @@ function outcomeOf(room: RoomState, slot: SlotState): Outcome {
   const track = tracks.find((candidate) => canShow(room, slot, session, candidate));
   if (track === undefined) return { effective: undefined, error: "codec-not-accepted" };
   return { effective: { stream, track, session }, error: undefined };
-}
-
-/** The tracks of the stream that fit the slot, in the order of preference. */
-export function tracksFor(slot: SlotState, stream: StreamState): TrackState[] {
-  const kind = slot.kind === MediaKind.AUDIO ? TrackKind.AUDIO : TrackKind.VIDEO;
-  const wanted = slot.desired.type === "stream" ? slot.desired.trackMid : "";
-  const tracks = [...stream.tracks.values()].filter((track) => track.kind === kind && (wanted === "" || track.mid === wanted));
-  return tracks.sort((a, b) => a.order - b.order);
-}
-
-/**
- * Whether the subscriber can decode the track: by what really arrives once that is known, before that by everything
- * the publisher may send.
- */
-export function canShow(room: RoomState, slot: SlotState, publisher: SessionState, track: TrackState): boolean {
-  const receive = publisher.grant.receives.find(({ mid }) => mid === track.mid);
-  const target = slot.session.grant.slots.find(({ mid }) => mid === slot.mid);
-  if (receive === undefined || target === undefined) return false;
-  const known = track.payloadType !== 0 && receive.payloadTypes.includes(track.payloadType);
-  const from = codecsOf(publisher.grant, known ? [track.payloadType] : receive.payloadTypes);
-  return room.ports.negotiator.canForward(from, codecsOf(slot.session.grant, target.payloadTypes));
 }

@@ -11,7 +11,7 @@ import type {
   Source,
   TrackKind,
 } from "@parley/protocol";
-import type { NegotiationMemory, RoomPorts } from "./ports.ts";
+import type { RoomPorts } from "./ports.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** One room. Only the modules beside this one change it, within one call of `handle`. */
@@ -42,6 +42,9 @@ export interface RoomState {
   toldCount: number;
   speakersToldAtMs: number;
   speakersTold: string;
+  /** Streams that count as speaking. */
+  speaking: ReadonlySet<number>;
+  speakersBoundAtMs: number;
   order: number;
 }
 
@@ -109,7 +112,8 @@ export interface SessionState {
   readonly nodeBootId: bigint;
   /** The desired state as it was published last. */
   grant: SessionGrant;
-  memory: NegotiationMemory;
+  /** What the negotiator wants to see again at the next offer. */
+  memory: Uint8Array;
   readonly slots: Map<string, SlotState>;
   connected: boolean;
   speakerMids: ReadonlySet<string>;

@@ -1,4 +1,4 @@
-import { TrackKind, type MediaKind, type Publish, type Source } from "@parley/protocol";
+import type { MediaKind, Publish, Source, TrackKind } from "@parley/protocol";
 import { err, ok, type Result } from "@parley/foundation";
 import { broadcastChange } from "./audience.ts";
 import type { Refusal } from "./io.ts";
@@ -25,7 +25,9 @@ export function planStream(
   publish: Publish,
   session: SessionState | undefined,
 ): Result<PlannedStream, Refusal> {
-  const existing = [...room.streams.values()].find((stream) => stream.owner === member && stream.name === publish.stream);
+  const existing = [...room.streams.values()].find(
+    (stream) => stream.owner === member && stream.name === publish.stream,
+  );
   if (existing !== undefined && existing.session !== undefined && existing.session !== session) {
     return err({ name: "stream-in-use", detail: "Another session of yours publishes it." });
   }
@@ -46,7 +48,9 @@ export function planStream(
 }
 
 function sameName(room: RoomState, member: Member, name: string): StreamState | undefined {
-  return [...room.streams.values()].find((stream) => stream.exclusive && stream.name === name && stream.owner !== member);
+  return [...room.streams.values()].find(
+    (stream) => stream.exclusive && stream.name === name && stream.owner !== member,
+  );
 }
 
 /** A publisher that never connected, or sends nothing any more, does not hold its name against another user. */

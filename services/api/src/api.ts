@@ -60,7 +60,10 @@ class HttpApi implements Api {
         deps.logger.info("certificate reloaded");
       });
     }
-    const sessions = deps.metrics.gauge({ name: "parley_api_sessions", help: "WHIP and WHEP sessions of this process." });
+    const sessions = deps.metrics.gauge({
+      name: "parley_api_sessions",
+      help: "WHIP and WHEP sessions of this process.",
+    });
     deps.metrics.onCollect(() => sessions.set(this.#context.resources.size));
   }
 

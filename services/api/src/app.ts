@@ -71,7 +71,12 @@ function refuseType(request: FastifyRequest, reply: FastifyReply): FastifyReply 
   return sendProblem(reply, parleyError("unsupported-media-type"));
 }
 
-function sendFailure(context: ApiContext, error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function sendFailure(
+  context: ApiContext,
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return refuseType(request, reply);
   const known = knownFailure(error);
   if (known !== undefined) return sendProblem(reply, known);

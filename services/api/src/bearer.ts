@@ -10,6 +10,7 @@ export function verifyBearer(
 ): Result<VerifiedToken, ParleyError> {
   if (authorization === undefined) return err(parleyError("token-missing"));
   const match = /^Bearer +(\S+) *$/i.exec(authorization);
-  if (match?.[1] === undefined) return err(parleyError("token-malformed", "The header is not of the form Bearer TOKEN."));
+  if (match?.[1] === undefined)
+    return err(parleyError("token-malformed", "The header is not of the form Bearer TOKEN."));
   return tokens.verify(match[1], nowUnixMs);
 }

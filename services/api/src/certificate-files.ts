@@ -44,7 +44,8 @@ export function watchCertificate(
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       // Once per fault: it is looked at every two seconds.
-      if (message !== complained) deps.logger.warn("the new certificate cannot be used, the old one stays", { reason: message });
+      if (message !== complained)
+        deps.logger.warn("the new certificate cannot be used, the old one stays", { reason: message });
       complained = message;
     }
   });

@@ -24,7 +24,11 @@ export function addCors(request: FastifyRequest, reply: FastifyReply, policy: Co
 }
 
 /** The answer to OPTIONS, which is also the preflight. */
-export function answerOptions(reply: FastifyReply, methods: readonly string[], headers: Readonly<Record<string, string>>): FastifyReply {
+export function answerOptions(
+  reply: FastifyReply,
+  methods: readonly string[],
+  headers: Readonly<Record<string, string>>,
+): FastifyReply {
   const allow = methods.join(", ");
   return reply
     .code(204)

@@ -51,7 +51,9 @@ export function devTokenRoute(app: FastifyInstance, context: ApiContext): void {
       },
       devApp.secret,
     );
-    return reply.header("cache-control", "no-store").send({ token, user, expiresAtUnixMs: (nowSeconds + ttlSeconds) * 1000 });
+    return reply
+      .header("cache-control", "no-store")
+      .send({ token, user, expiresAtUnixMs: (nowSeconds + ttlSeconds) * 1000 });
   });
   closeMethods(app, url, ["GET", "HEAD"]);
 }

@@ -7,7 +7,12 @@ export function fileRoutes(app: FastifyInstance, context: ApiContext): void {
   const { files } = context.config;
   for (const { path, contentType, body } of files?.assets ?? []) {
     const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-    app.get(path, (_request, reply) => reply.headers(files?.headers ?? {}).type(contentType).send(buffer));
+    app.get(path, (_request, reply) =>
+      reply
+        .headers(files?.headers ?? {})
+        .type(contentType)
+        .send(buffer),
+    );
     closeMethods(app, path, ["GET", "HEAD"]);
   }
 }

@@ -28,7 +28,12 @@ export function readOffer(sdp: string, limits: SdpLimits | undefined): Result<Of
     if (mid === undefined || (kind !== "audio" && kind !== "video") || section.port === 0) continue;
     // RFC 8866 6.7: sendrecv is the default.
     const flow = section.direction ?? direction ?? "sendrecv";
-    sections.push({ mid, kind, sends: flow.startsWith("send"), receives: flow.endsWith("recv") || flow === "recvonly" });
+    sections.push({
+      mid,
+      kind,
+      sends: flow.startsWith("send"),
+      receives: flow.endsWith("recv") || flow === "recvonly",
+    });
   }
   return ok({ iceUfrag: transport.iceUfrag ?? firstUfrag(media), sections });
 }

@@ -40,7 +40,8 @@ export async function postSession(
   const token = verifyBearer(request.headers.authorization, context.tokens, context.clock.unixMs());
   if (!token.ok) return sendProblem(reply, token.error);
   const sdp = request.body;
-  if (typeof sdp !== "string" || sdp === "") return sendProblem(reply, parleyError("sdp-malformed", "There is no offer."));
+  if (typeof sdp !== "string" || sdp === "")
+    return sendProblem(reply, parleyError("sdp-malformed", "There is no offer."));
   if (context.resources.size >= context.config.maxSessions) return sendProblem(reply, parleyError("too-many-sessions"));
 
   const offer = readOffer(sdp, context.config.sdpLimits);
@@ -48,12 +49,22 @@ export async function postSession(
   const kind = kindOf(offer.value);
   const prepared = prepare(kind, offer.value, sdp, token.value);
   if (!prepared.ok) return sendProblem(reply, prepared.error);
-  const made = await makeSession(context, request, { kind, token: token.value, offer: offer.value, open: prepared.value });
+  const made = await makeSession(context, request, {
+    kind,
+    token: token.value,
+    offer: offer.value,
+    open: prepared.value,
+  });
   if (!made.ok) return sendProblem(reply, made.error);
   return sendCreated(context, reply, made.value.resource, made.value.answer);
 }
 
-function prepare(kind: SessionKind, offer: Offer, sdp: string, token: VerifiedToken): Result<OpenSessionInit, ParleyError> {
+function prepare(
+  kind: SessionKind,
+  offer: Offer,
+  sdp: string,
+  token: VerifiedToken,
+): Result<OpenSessionInit, ParleyError> {
   if (!isValidName(kind.roomId)) return err(parleyError("bad-id", "The room's name."));
   if (!isValidName(kind.streamName)) return err(parleyError("bad-id", "The stream's name."));
   const allowed = authorize(token, kind.action);
@@ -106,12 +117,20 @@ async function makeSession(
 }
 
 /** A lobby is for people: who waits there has no session, so a WHIP client is turned away. */
-function waitingOrOther(result: { readonly case: string | undefined; readonly value?: unknown }): ParleyError | undefined {
+function waitingOrOther(result: {
+  readonly case: string | undefined;
+  readonly value?: unknown;
+}): ParleyError | undefined {
   if (result.case !== "joined") return parleyError("internal");
   return (result.value as { readonly waiting: boolean }).waiting ? parleyError("in-lobby") : undefined;
 }
 
-function sendCreated(context: ApiContext, reply: FastifyReply, resource: Resource, answer: SessionAnswer): FastifyReply {
+function sendCreated(
+  context: ApiContext,
+  reply: FastifyReply,
+  resource: Resource,
+  answer: SessionAnswer,
+): FastifyReply {
   const { publicUrl = "", iceServers = [] } = context.config;
   const links = iceServers.map(linkOf);
   return reply
@@ -127,7 +146,15 @@ function sendCreated(context: ApiContext, reply: FastifyReply, resource: Resourc
     .send(answer.answerSdp);
 }
 
-function linkOf({ url, username, credential }: { readonly url: string; readonly username?: string; readonly credential?: string }): string {
+function linkOf({
+  url,
+  username,
+  credential,
+}: {
+  readonly url: string;
+  readonly username?: string;
+  readonly credential?: string;
+}): string {
   const login =
     username === undefined
       ? ""

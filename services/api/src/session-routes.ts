@@ -137,7 +137,8 @@ function readFragment(body: unknown): Result<TrickleFragment, ParleyError> {
 /** RFC 8840 9.1: at session level, or with the section. */
 function credentialsOf({ iceUfrag, icePassword, sections }: TrickleFragment): Credentials | undefined {
   for (const at of [{ iceUfrag, icePassword }, ...sections]) {
-    if (at.iceUfrag !== undefined && at.icePassword !== undefined) return { ufrag: at.iceUfrag, password: at.icePassword };
+    if (at.iceUfrag !== undefined && at.icePassword !== undefined)
+      return { ufrag: at.iceUfrag, password: at.icePassword };
   }
   return undefined;
 }

@@ -34,17 +34,19 @@ const url = "/v1/whip/:room";
 
 /** WHIP (RFC 9725): the offer's sending sections become one stream of the room. */
 export function whipRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.withTypeProvider<TypeBoxTypeProvider>().post(url, { schema: { params, querystring: query } }, (request, reply) => {
-    const { room } = request.params;
-    const { stream, source } = request.query;
-    return postSession(context, request, reply, (offer) => ({
-      kind: "whip",
-      roomId: room,
-      streamName: stream,
-      action: { type: "publish", room, sources: sourcesOf(offer, source) },
-      openSession: (_offer, sdp) => openSession(offer, sdp, stream, source),
-    }));
-  });
+  app
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .post(url, { schema: { params, querystring: query } }, (request, reply) => {
+      const { room } = request.params;
+      const { stream, source } = request.query;
+      return postSession(context, request, reply, (offer) => ({
+        kind: "whip",
+        roomId: room,
+        streamName: stream,
+        action: { type: "publish", room, sources: sourcesOf(offer, source) },
+        openSession: (_offer, sdp) => openSession(offer, sdp, stream, source),
+      }));
+    });
   closeMethods(app, url, ["POST"], { "accept-post": sdpType });
 }
 

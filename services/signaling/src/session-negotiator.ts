@@ -2,7 +2,6 @@ import {
   matchPayloadTypes,
   mintIceCredentials,
   negotiate,
-  parseSdp,
   restartedIce,
   type GrantParts,
   type IceGrant,
@@ -17,7 +16,6 @@ import type {
   GrantPartsInit,
   IceInit,
   NegotiatedSession,
-  NegotiationMemory,
   OpenNegotiation,
   SectionUse,
   SessionNegotiator,
@@ -65,9 +63,9 @@ export class MediaNegotiator implements SessionNegotiator {
   update(request: UpdateNegotiation): Result<NegotiatedSession, ParleyError> {
     const node = this.#options.nodes.get(request.nodeId);
     if (node === undefined) return err(parleyError("no-media-node"));
-    const memory = request.memory as Negotiated;
-    const previous: Negotiated = { ...memory, grant: partsOf(request.grant) };
-    return this.#negotiate(request, node, { sdpSessionId: memory.answer.origin.sessionId, previous });
+    const previous = readMemory(request.memory, partsOf(request.grant));
+    if (previous === undefined) return err(parleyError("session-not-found", "It was made by another version."));
+    return this.#negotiate(request, node, { sdpSessionId: previous.answer.origin.sessionId, previous });
   }
 
   restartIce(grant: SessionGrant, remote: { readonly ufrag: string; readonly password: string }): IceInit {
@@ -79,16 +77,12 @@ export class MediaNegotiator implements SessionNegotiator {
     return matchPayloadTypes(from, to).length > 0;
   }
 
-  writeMemory(memory: NegotiationMemory): Uint8Array {
-    return writeMemory(memory as Negotiated);
-  }
-
-  readMemory(bytes: Uint8Array, grant: SessionGrant): NegotiationMemory | undefined {
-    return readMemory(bytes, partsOf(grant), parseSdp);
-  }
-
   #negotiate(
-    request: { readonly offerSdp: string; readonly sections: ReadonlyMap<string, SectionUse>; readonly localIp: string },
+    request: {
+      readonly offerSdp: string;
+      readonly sections: ReadonlyMap<string, SectionUse>;
+      readonly localIp: string;
+    },
     node: NodeAnnouncement,
     of: { readonly sdpSessionId: string; readonly previous?: Negotiated },
   ): Result<NegotiatedSession, ParleyError> {
@@ -114,7 +108,7 @@ export class MediaNegotiator implements SessionNegotiator {
         kind: kind === "audio" ? MediaKind.AUDIO : kind === "video" ? MediaKind.VIDEO : MediaKind.UNSPECIFIED,
         rejected,
       })),
-      memory: negotiated.value,
+      memory: writeMemory(negotiated.value),
     });
   }
 }
@@ -156,7 +150,6 @@ const errorNames: Readonly<Partial<Record<NegotiationErrorCode, ErrorName>>> = {
   "mid-missing": "sdp-malformed",
   "duplicate-mid": "sdp-malformed",
   "payload-type-conflict": "sdp-malformed",
-  "extension-conflict": "sdp-malformed",
   "no-common-codec": "no-common-codec",
 };
 

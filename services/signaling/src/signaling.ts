@@ -1,7 +1,17 @@
 import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { defaultRoomLimits, RoomHost, type RoomInput, type RoomLimits, type RoomOutput } from "@parley/domain-rooms";
 import type { SdpLimits } from "@parley/domain-media-control";
-import { subjects, type Bus, type BusMessage, type Clock, type Logger, type Metrics, type Random, type Subscription, type Timer } from "@parley/foundation";
+import {
+  subjects,
+  type Bus,
+  type BusMessage,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Subscription,
+  type Timer,
+} from "@parley/foundation";
 import {
   ConnectionGoneSchema,
   ConnectionPresenceSchema,
@@ -104,12 +114,16 @@ class RoomOwner implements Signaling {
       const take = (raw: BusMessage): void => this.#decoded(schema, raw, handler);
       this.#subscriptions.push(bus.subscribe(subject, take, options));
     };
-    on(subjects.mediaAnnounce, NodeAnnouncementSchema, (announcement) => this.#nodeLost(this.#nodes.announced(announcement)));
+    on(subjects.mediaAnnounce, NodeAnnouncementSchema, (announcement) =>
+      this.#nodeLost(this.#nodes.announced(announcement)),
+    );
     on(subjects.mediaStatusAll, SessionStatusSchema, (status) => this.#handle({ type: "session-status", status }));
     on(subjects.mediaGrantGet, GrantRequestSchema, ({ localUfrag }, raw) => this.#answerGrant(localUfrag, raw));
     on(subjects.roomCommandAll, RoomCommandSchema, (command, raw) => this.#command(command, raw), { queue });
     on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), { queue });
-    on(subjects.connectionPresence, ConnectionPresenceSchema, ({ connections }) => this.#handle({ type: "presence", connections }));
+    on(subjects.connectionPresence, ConnectionPresenceSchema, ({ connections }) =>
+      this.#handle({ type: "presence", connections }),
+    );
     on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) =>
       this.#handle({ type: "connection-gone", appId, connectionId }),
     );
@@ -224,4 +238,3 @@ class RoomOwner implements Signaling {
     }
   }
 }
-
