@@ -1,0 +1,152 @@
+/** What of a MediaStreamTrack the SDK uses. */
+export class FakeTrack extends EventTarget {
+  readonly kind: "audio" | "video";
+  enabled = true;
+  readyState: "live" | "ended" = "live";
+
+  constructor(kind: "audio" | "video") {
+    super();
+    this.kind = kind;
+  }
+
+  stop(): void {
+    this.readyState = "ended";
+  }
+
+  getSettings(): MediaTrackSettings {
+    return this.kind === "video" ? { width: 640, height: 360, deviceId: "cam" } : { deviceId: "mic" };
+  }
+
+  /** As when a device is pulled out. */
+  unplug(): void {
+    this.readyState = "ended";
+    this.dispatchEvent(new Event("ended"));
+  }
+
+  asTrack(): MediaStreamTrack {
+    return this as unknown as MediaStreamTrack;
+  }
+}
+
+export class FakeTransceiver {
+  mid: string | null = null;
+  stopped = false;
+  readonly kind: "audio" | "video";
+  readonly direction: string;
+  readonly receiver: { track: FakeTrack; sources: { source: number; timestamp: number }[]; getContributingSources(): unknown };
+  readonly sender: { track: FakeTrack | null; replaceTrack(track: FakeTrack | null): Promise<void> };
+
+  constructor(trackOrKind: FakeTrack | "audio" | "video", direction: string) {
+    this.kind = typeof trackOrKind === "string" ? trackOrKind : trackOrKind.kind;
+    this.direction = direction;
+    this.receiver = {
+      track: new FakeTrack(this.kind),
+      sources: [],
+      getContributingSources() {
+        return this.sources;
+      },
+    };
+    this.sender = {
+      track: typeof trackOrKind === "string" ? null : trackOrKind,
+      replaceTrack(track) {
+        this.track = track;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Packets of this stream come out now. */
+  play(streamId: number, atMs: number): void {
+    const others = this.receiver.sources.filter(({ source }) => source !== streamId);
+    this.receiver.sources = streamId === 0 ? others : [...others, { source: streamId, timestamp: atMs }];
+  }
+}
+
+/** A PeerConnection that negotiates with anybody and connects at once, unless told otherwise. */
+export class FakePeerConnection extends EventTarget {
+  static connectsByItself = true;
+  readonly transceivers: FakeTransceiver[] = [];
+  connectionState: RTCPeerConnectionState = "new";
+  iceConnectionState: RTCIceConnectionState = "new";
+  localDescription: { type: string; sdp: string } | null = null;
+  offers = 0;
+  restarts = 0;
+  packetsReceived = 0;
+  closed = false;
+  #nextMid = 0;
+
+  addTransceiver(trackOrKind: FakeTrack | "audio" | "video", init: RTCRtpTransceiverInit = {}): FakeTransceiver {
+    const transceiver = new FakeTransceiver(trackOrKind, init.direction ?? "sendrecv");
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+
+  createOffer(options: RTCOfferOptions = {}): Promise<{ type: string; sdp: string }> {
+    this.offers += 1;
+    if (options.iceRestart === true) this.restarts += 1;
+    return Promise.resolve({ type: "offer", sdp: `offer ${this.offers}` });
+  }
+
+  setLocalDescription(description: { type: string; sdp: string }): Promise<void> {
+    if (description.type === "rollback") return Promise.resolve();
+    this.localDescription = description;
+    for (const transceiver of this.transceivers) {
+      if (transceiver.stopped) transceiver.mid = null;
+      else transceiver.mid ??= String(this.#nextMid++);
+    }
+    return Promise.resolve();
+  }
+
+  async setRemoteDescription(): Promise<void> {
+    await Promise.resolve();
+    if (FakePeerConnection.connectsByItself) this.setState("connected");
+  }
+
+  setState(state: RTCPeerConnectionState): void {
+    if (this.closed || this.connectionState === state) return;
+    this.connectionState = state;
+    this.iceConnectionState = state === "connected" ? "connected" : this.iceConnectionState;
+    this.dispatchEvent(new Event("connectionstatechange"));
+  }
+
+  getStats(): Promise<Map<string, unknown>> {
+    const entries = [
+      { id: "T", type: "transport", selectedCandidatePairId: "P" },
+      { id: "P", type: "candidate-pair", packetsReceived: this.packetsReceived, currentRoundTripTime: 0.02 },
+    ];
+    return Promise.resolve(new Map(entries.map((entry) => [entry.id, entry])));
+  }
+
+  close(): void {
+    this.closed = true;
+    this.connectionState = "closed";
+  }
+}
+
+/** Devices that always open, unless `refusal` says otherwise. */
+export class FakeDevices extends EventTarget {
+  refusal: Error | undefined;
+  readonly opened: FakeTrack[] = [];
+
+  getUserMedia(constraints: MediaStreamConstraints): Promise<unknown> {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
+    const track = new FakeTrack(constraints.video === undefined || constraints.video === false ? "audio" : "video");
+    this.opened.push(track);
+    return Promise.resolve({ getTracks: () => [track] });
+  }
+
+  getDisplayMedia(): Promise<unknown> {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
+    const track = new FakeTrack("video");
+    this.opened.push(track);
+    return Promise.resolve({ getVideoTracks: () => [track], getAudioTracks: () => [], getTracks: () => [track] });
+  }
+
+  enumerateDevices(): Promise<unknown[]> {
+    return Promise.resolve([]);
+  }
+}

@@ -1,0 +1,376 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { ClientSessionState, ParticipantSchema, Source } from "@parley/protocol";
+import { ParleyError } from "../src/index.ts";
+import { roomOn, type Room } from "../src/room.ts";
+import { FakePeerConnection, FakeTrack } from "./fake-media.ts";
+import { FakeWorld, settle } from "./fake-world.ts";
+
+beforeEach(() => {
+  FakePeerConnection.connectsByItself = true;
+});
+
+const camera = [
+  { mid: "0", kind: "audio", source: Source.MICROPHONE },
+  { mid: "1", kind: "video", source: Source.CAMERA },
+] as const;
+
+async function joined(world: FakeWorld, options: Parameters<typeof roomOn>[1] = {}): Promise<Room> {
+  const room = roomOn(world.platform, options);
+  const connecting = room.connect("ws://server", "token", { room: "r", name: "Ann" });
+  await world.advance(200);
+  await connecting;
+  return room;
+}
+
+test("[SIG-1] connect, join and the first offer leave in one flight", async () => {
+  const world = new FakeWorld();
+  const room = roomOn(world.platform);
+  const connecting = room.connect("http://server/", "token", { room: "r", name: "Ann" });
+  await world.advance(60);
+  const { frames } = world.server.socket;
+  assert.deepEqual(frames.map(({ frame }) => frame.case), ["connect", "request"]);
+  const request = frames[1]?.frame;
+  assert.ok(request?.case === "request" && request.value.method.case === "room");
+  const { method } = request.value.method.value;
+  assert.ok(method.case === "join");
+  assert.deepEqual(method.value.sessions.map(({ session, sections }) => [session, sections.length]), [["sub", 8]]);
+  assert.equal(room.state, "connecting");
+  await world.advance(100);
+  await connecting;
+  assert.equal(room.state, "connected");
+  assert.equal(room.localParticipant.id, "me-1");
+});
+
+test("tracks given to connect travel with the join", async () => {
+  const world = new FakeWorld();
+  const room = roomOn(world.platform);
+  const tracks = [{ track: new FakeTrack("video").asTrack() }, { track: new FakeTrack("audio").asTrack() }];
+  const connecting = room.connect("ws://server", "token", { room: "r", tracks });
+  await world.advance(300);
+  await connecting;
+  assert.equal(world.server.requests.filter(({ method }) => method.case === "openSession").length, 0);
+  assert.deepEqual([...room.localParticipant.publications.values()].map(({ source }) => source), ["camera", "microphone"]);
+  assert.equal(room.localParticipant.isCameraEnabled, true);
+});
+
+test("[SIG-6] participants and streams follow snapshot and events; a gap is closed by a snapshot", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  assert.deepEqual([...room.remoteParticipants.keys()], ["bob"]);
+  assert.equal(room.remoteParticipants.get("bob")?.publications.size, 2);
+  const seen: string[] = [];
+  room.on("participantConnected", ({ id }) => seen.push(`+${id}`));
+  room.on("participantDisconnected", ({ id }, reason) => seen.push(`-${id} ${reason}`));
+  room.on("trackUnpublished", ({ id }) => seen.push(`track ${id}`));
+  world.server.event({ case: "participantJoined", value: { participant: world.server.addParticipant("carol") } });
+  assert.deepEqual(seen, ["+carol"]);
+  // Lost on the way: dave came.
+  world.server.addParticipant("dave");
+  world.server.revision += 1n;
+  world.server.event({ case: "participantLeft", value: { participantId: "bob" } });
+  world.server.participants = world.server.participants.filter(({ participantId }) => participantId !== "bob");
+  world.server.streams = [];
+  await world.advance(200);
+  assert.deepEqual(seen, ["+carol", "track 100:0", "track 100:1", "-bob left", "+dave"]);
+});
+
+test("a track is given out only when the packets carry its stream", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  const video = room.remoteParticipants.get("bob")?.getPublication("camera");
+  assert.ok(video);
+  const events: string[] = [];
+  room.on("trackSubscribed", (_track, { id }) => events.push(`subscribed ${id}`));
+  room.on("trackUnsubscribed", ({ id }) => events.push(`unsubscribed ${id}`));
+  video.setVisible(true);
+  await world.advance(200);
+  const mid = [...world.server.bindings].find(([slot, stream]) => stream === 100 && slot === "1")?.[0];
+  assert.equal(mid, "1");
+  const slot = world.peers[0]?.transceivers[1];
+  slot?.play(77, 1);
+  await world.advance(100);
+  assert.equal(video.track, undefined, "somebody else's packets");
+  slot?.play(100, 2);
+  await world.advance(100);
+  assert.equal(video.track, slot?.receiver.track.asTrack());
+  slot?.play(77, 3);
+  await world.advance(300);
+  assert.equal(video.track, undefined);
+  video.setVisible(false);
+  await world.advance(200);
+  assert.equal(world.server.bindings.get("1"), 0);
+  assert.deepEqual(events, ["subscribed 100:1", "unsubscribed 100:1"]);
+});
+
+test("more tiles than pairs: one new offer, then all are bound", async () => {
+  const world = new FakeWorld();
+  for (let index = 0; index < 9; index += 1) {
+    world.server.addParticipant(`p${index}`);
+    world.server.addStream(100 + index, `p${index}`, camera);
+  }
+  const room = await joined(world, { initialPairs: 2 });
+  for (const participant of room.remoteParticipants.values()) participant.getPublication("camera")?.setVisible(true);
+  await world.advance(500);
+  const updates = world.server.requests.filter(({ method }) => method.case === "updateSession");
+  assert.equal(updates.length, 1);
+  const bound = [...world.server.bindings.values()].filter((stream) => stream !== 0);
+  assert.equal(bound.length, 18);
+  assert.equal(world.peers.length, 1, "the same PeerConnection");
+});
+
+test("publishing: one offer for two tracks, mute and unmute, the camera's light goes off, unpublish", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const both = Promise.all([room.localParticipant.setCameraEnabled(true), room.localParticipant.setMicrophoneEnabled(true)]);
+  await world.advance(300);
+  const [video] = await both;
+  assert.equal(world.server.requests.filter(({ method }) => method.case === "openSession").length, 1);
+  assert.deepEqual([...room.localParticipant.publications.keys()], ["5000:0", "5000:1"]);
+  const [first] = world.devices.opened;
+  const muting = room.localParticipant.setCameraEnabled(false);
+  await world.advance(200);
+  await muting;
+  assert.equal(first?.readyState, "ended");
+  assert.equal(video?.muted, true);
+  assert.equal(room.localParticipant.isCameraEnabled, false);
+  const unmuting = room.localParticipant.setCameraEnabled(true);
+  await world.advance(200);
+  await unmuting;
+  assert.equal(world.devices.opened.length, 3);
+  assert.equal(video?.track, world.devices.opened[2]?.asTrack());
+  const over = room.localParticipant.unpublishTrack(video!);
+  await world.advance(200);
+  await over;
+  assert.deepEqual([...room.localParticipant.publications.values()].map(({ source }) => source), ["microphone"]);
+});
+
+test("a refused publication and a refused device reject with their numbers, and leave nothing behind", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  world.server.requestErrors.set("openSession", "grant-missing");
+  const refused = room.localParticipant.setMicrophoneEnabled(true);
+  const check = assert.rejects(refused, (error) => error instanceof ParleyError && error.code === "grant-missing");
+  await world.advance(300);
+  await check;
+  assert.equal(world.devices.opened[0]?.readyState, "ended");
+  assert.equal(room.localParticipant.getPublication("microphone"), undefined);
+  world.devices.refusal = Object.assign(new Error("no"), { name: "NotAllowedError" });
+  const denied: string[] = [];
+  room.on("mediaDevicesError", ({ code }, source) => denied.push(`${source} ${code}`));
+  await assert.rejects(room.localParticipant.setCameraEnabled(true), { code: "device-permission-denied" });
+  assert.deepEqual(denied, ["camera device-permission-denied"]);
+});
+
+test("[SIG-4] a broken socket is resumed: nothing missing, nothing twice, media untouched", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const data: string[] = [];
+  const states: string[] = [];
+  room.on("dataReceived", ({ payload }) => data.push(new TextDecoder().decode(payload)));
+  room.on("connectionStateChanged", (state) => states.push(state));
+  const say = (text: string): void => {
+    world.server.event({ case: "dataReceived", value: { payload: new TextEncoder().encode(text), reliable: true } }, false);
+  };
+  say("1");
+  world.server.cut();
+  say("2");
+  const sending = room.localParticipant.sendData("while away");
+  await world.advance(1_000);
+  await sending;
+  say("3");
+  assert.deepEqual(data, ["1", "2", "3"]);
+  assert.deepEqual(states, ["reconnecting", "connected"]);
+  assert.equal(world.server.joins, 1);
+  assert.equal(world.peers.length, 1);
+});
+
+test("[SIG-4] a silent socket is found by its heartbeat and resumed", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  world.server.cut(true);
+  await world.advance(world.server.heartbeatIntervalMs + 5_500);
+  assert.equal(room.state, "connected");
+  assert.equal(world.server.sockets.length, 2);
+});
+
+test("[SIG-4] a server that was started again: same room, new PeerConnections, same streams", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  const publishing = room.localParticipant.setMicrophoneEnabled(true);
+  await world.advance(300);
+  const publication = await publishing;
+  world.server.isReachable = false;
+  world.server.restart();
+  await world.advance(4_000);
+  assert.equal(room.state, "reconnecting");
+  world.server.isReachable = true;
+  const bob = room.remoteParticipants.get("bob");
+  const gone: string[] = [];
+  room.on("participantDisconnected", ({ id }) => gone.push(id));
+  await world.advance(5_000);
+  assert.equal(room.state, "connected");
+  assert.equal(world.server.joins, 2);
+  const join = world.server.requests.findLast(({ method }) => method.case === "join")?.method;
+  assert.ok(join?.case === "join");
+  assert.equal(join.value.replacesParticipantId, "me-1");
+  assert.deepEqual(join.value.sessions.map(({ session }) => session).toSorted(), ["pub", "sub"]);
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 2);
+  assert.equal(room.remoteParticipants.get("bob"), bob, "the same object");
+  assert.deepEqual(gone, []);
+  assert.equal(room.localParticipant.getPublication("microphone"), publication);
+});
+
+test("session-lost: a new PeerConnection for that session only, bound as before", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  await joined(world);
+  await world.advance(200);
+  assert.equal(world.peers.length, 1);
+  world.server.event({ case: "sessionState", value: { session: "sub", state: ClientSessionState.LOST } }, false);
+  await world.advance(500);
+  assert.equal(world.peers.length, 2);
+  assert.ok(world.peers[0]?.closed);
+  const open = world.server.requests.findLast(({ method }) => method.case === "openSession")?.method;
+  assert.ok(open?.case === "openSession");
+  assert.deepEqual(open.value.bindings.map(({ streamId }) => streamId), [100]);
+});
+
+test("a path that goes silent is restarted, and replaced when that does not help", async () => {
+  const world = new FakeWorld();
+  await joined(world);
+  const [peer] = world.peers;
+  assert.ok(peer);
+  for (let step = 0; step < 10; step += 1) {
+    peer.packetsReceived += 50;
+    await world.advance(600);
+  }
+  await world.advance(3_000);
+  assert.equal(peer.restarts, 1);
+  await world.advance(4_000);
+  assert.ok(peer.closed);
+  assert.ok(world.peers.length >= 2);
+});
+
+test("an ICE restart that brings packets back keeps the PeerConnection", async () => {
+  const world = new FakeWorld();
+  await joined(world);
+  const [peer] = world.peers;
+  assert.ok(peer);
+  world.networkChanged(true);
+  for (let step = 0; step < 20; step += 1) {
+    peer.packetsReceived += 50;
+    await world.advance(300);
+  }
+  assert.equal(peer.restarts, 1);
+  assert.equal(peer.closed, false);
+});
+
+test("[SIG-5] terminal errors end the room; an expired token is replaced by the function's next", async () => {
+  const world = new FakeWorld();
+  world.server.refusal = "token-bad-signature";
+  const refused = roomOn(world.platform);
+  const check = assert.rejects(refused.connect("ws://server", "bad", { room: "r" }), { code: "token-bad-signature" });
+  await world.advance(300);
+  await check;
+  assert.equal(refused.state, "disconnected");
+
+  let count = 0;
+  const room = roomOn(world.platform);
+  const connecting = room.connect("ws://server", () => `token-${(count += 1)}`, { room: "r" });
+  await world.advance(300);
+  await connecting;
+  world.server.disconnect("token-expired", false);
+  await world.advance(1_000);
+  assert.equal(room.state, "connected");
+  assert.equal(world.server.tokens.at(-1), "token-2");
+  const ended: unknown[] = [];
+  room.on("disconnected", (reason, error) => ended.push(reason, error?.code));
+  world.server.disconnect("token-revoked", false);
+  await settle();
+  assert.deepEqual(ended, ["failed", "token-revoked"]);
+  await world.advance(60_000);
+  assert.equal(room.state, "disconnected");
+});
+
+test("[SIG-5] a token is refreshed before it expires", async () => {
+  const world = new FakeWorld();
+  world.server.tokenExpiresAtUnixMs = world.clock.unixMs() + 100_000;
+  let count = 0;
+  const room = roomOn(world.platform);
+  const connecting = room.connect("ws://server", () => `token-${(count += 1)}`, { room: "r" });
+  await world.advance(300);
+  await connecting;
+  await world.advance(85_000);
+  assert.deepEqual(world.server.tokens, ["token-1", "token-2"]);
+});
+
+test("[SIG-6] removed, closed and moved", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const publishing = room.localParticipant.setMicrophoneEnabled(true);
+  await world.advance(300);
+  await publishing;
+  const moved: string[] = [];
+  room.on("moved", (to) => moved.push(to));
+  const participant = create(ParticipantSchema, { participantId: "me-9", name: "Ann" });
+  const joinedThere = { participantId: "me-9", snapshot: { room: { roomId: "other" }, revision: 1n, participants: [participant] } };
+  world.server.keep({
+    case: "event",
+    value: { roomId: "r", event: { case: "moved", value: { toRoomId: "other", joined: joinedThere } } },
+  });
+  await world.advance(500);
+  assert.deepEqual(moved, ["other"]);
+  assert.equal(room.id, "other");
+  const opened = world.server.requests.filter(({ roomId, method }) => roomId === "other" && method.case === "openSession");
+  assert.deepEqual(opened.map(({ method }) => (method.value as { session: string }).session).toSorted(), ["pub", "sub"]);
+  const ended: string[] = [];
+  room.on("disconnected", (reason) => ended.push(reason));
+  world.server.keep({ case: "event", value: { roomId: "other", event: { case: "roomClosed", value: { reason: "over" } } } });
+  assert.deepEqual(ended, ["room-closed"]);
+  assert.ok(world.peers.every(({ closed }) => closed));
+});
+
+test("speakers, quality, mute by host, hands", async () => {
+  const world = new FakeWorld();
+  const bob = world.server.addParticipant("bob");
+  const room = await joined(world);
+  world.server.event({ case: "speakersChanged", value: { speakers: [{ participantId: "bob", level: 127 }] } }, false);
+  assert.deepEqual(room.activeSpeakers.map(({ id, audioLevel }) => [id, audioLevel]), [["bob", 1]]);
+  world.server.event({ case: "speakersChanged", value: {} }, false);
+  assert.equal(room.remoteParticipants.get("bob")?.isSpeaking, false);
+  world.server.event({ case: "participantUpdated", value: { participant: { ...bob, handRaised: true } } });
+  assert.equal(room.remoteParticipants.get("bob")?.handRaised, true);
+  const publishing = room.localParticipant.setMicrophoneEnabled(true);
+  await world.advance(300);
+  const publication = await publishing;
+  world.server.event({ case: "mutedByHost", value: { streamId: 5000, mid: "0", byParticipantId: "bob" } }, false);
+  assert.equal(publication?.muted, true);
+  assert.equal(world.devices.opened[0]?.enabled, false);
+  world.devices.opened[0]?.unplug();
+  await world.advance(100);
+});
+
+test("leaving tells the server and closes everything; the room can connect again", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const leaving = room.disconnect();
+  await world.advance(100);
+  await leaving;
+  assert.equal(room.state, "disconnected");
+  const last = world.server.socket.frames.at(-1)?.frame;
+  assert.ok(last?.case === "request" && last.value.method.case === "room" && last.value.method.value.method.case === "leave");
+  const again = room.connect("ws://server", "token", { room: "r" });
+  await world.advance(300);
+  await again;
+  assert.equal(room.state, "connected");
+});
+
