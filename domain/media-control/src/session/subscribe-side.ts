@@ -113,7 +113,7 @@ export class SubscribeSide {
       if (sample !== undefined) {
         takeSample(slot, sample, nowMs);
         // The event may have been dropped; the counter tells the same a little later.
-        if (this.started(mid, sample.streamId)) outputs.push({ type: "status" });
+        if (sample.streamId !== 0 && this.started(mid, sample.streamId)) outputs.push({ type: "status" });
       }
       if (this.#lacksKeyFrame(slot, nowMs) && slot.publisher !== undefined) {
         slot.askedAtMs = nowMs;
