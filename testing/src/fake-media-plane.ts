@@ -89,7 +89,7 @@ export class FakeMediaPlane implements MediaPlane {
   }
 
   openPeer({ ice }: PeerOptions): PeerHandle {
-    const handle = this.#handle<PeerHandle>("openPeer");
+    const handle = this.#newHandle("openPeer") as PeerHandle;
     this.peers.set(handle, {
       handle,
       ice,
@@ -155,7 +155,7 @@ export class FakeMediaPlane implements MediaPlane {
   }
 
   openTrack(peer: PeerHandle, options: TrackOptions): TrackHandle {
-    const handle = this.#handle<TrackHandle>("openTrack");
+    const handle = this.#newHandle("openTrack") as TrackHandle;
     if (!this.peers.has(peer)) this.staleCommands += 1;
     else {
       this.tracks.set(handle, { handle, peer, options, paused: false, keyFrameRequests: 0, counters: noTrackCounters });
@@ -180,7 +180,7 @@ export class FakeMediaPlane implements MediaPlane {
   }
 
   openSlot(peer: PeerHandle, options: SlotOptions): SlotHandle {
-    const handle = this.#handle<SlotHandle>("openSlot");
+    const handle = this.#newHandle("openSlot") as SlotHandle;
     if (!this.peers.has(peer)) this.staleCommands += 1;
     else {
       this.slots.set(handle, {
@@ -241,10 +241,10 @@ export class FakeMediaPlane implements MediaPlane {
     this.closed = true;
   }
 
-  #handle<H extends number>(command: string): H {
+  #newHandle(command: string): number {
     this.commands.push(command);
     this.#lastHandle += 1;
-    return this.#lastHandle as H;
+    return this.#lastHandle;
   }
 
   #withPeer(command: string, handle: PeerHandle, act: (peer: FakePeer) => void): void {

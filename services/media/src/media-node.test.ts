@@ -100,7 +100,7 @@ describe("media node", () => {
       await world.grant({ sessionId: "p", receives: [videoTrack(7)] });
       world.bus.publish(subjects.mediaGrant("node"), new Uint8Array([0xff, 0xff, 0xff]));
       await world.grant({ sessionId: "" });
-      await world.grant({ sessionId: "q", ice: undefined as never });
+      await world.grant({ sessionId: "q", ice: undefined });
       await world.grant({ sessionId: "p", appId: "other", revision: 9n, closed: true });
       assert.equal(world.plane.peers.size, 1);
       assert.equal(world.metrics.read("parley_media_grants_total", "malformed"), 4);
