@@ -85,6 +85,8 @@ async function serve(flags: Flags): Promise<number | undefined> {
   const dev = flags.some(([name]) => name === "dev");
   const logger = createLogger(config.value.log);
   const metrics = createPromMetrics({ processMetrics: true });
+  // The system clock's timers do not keep the process alive, and at the start and the end nothing else does.
+  const alive = setInterval(() => undefined, 2 ** 30);
   let program: Awaited<ReturnType<typeof startProgram>>;
   try {
     program = await startProgram(config.value, {
@@ -96,6 +98,7 @@ async function serve(flags: Flags): Promise<number | undefined> {
       dev,
     });
   } catch (error) {
+    clearInterval(alive);
     logger.error("cannot start", { error: error instanceof Error ? error : new Error(String(error)) });
     return 1;
   }
@@ -109,7 +112,9 @@ async function serve(flags: Flags): Promise<number | undefined> {
     process.on(signal, () => shutdown.onSignal(signal, 128 + constants.signals[signal]));
   }
   // For people and for scripts that wait: the address is whole and alone at the end of its line.
-  process.stdout.write(`\nParley ${readVersion()} is ready: ${program.pageUrl}\n\n`);
+  process.stdout.write(
+    `\nParley ${readVersion()} is ready: ${program.pageUrl === "" ? "(no page)" : program.pageUrl}\n\n`,
+  );
   return undefined;
 }
 

@@ -13,6 +13,11 @@ export function checkConfig(config: Config): ConfigProblem[] {
   if (config.roles.length === 0) report("roles", "at least one role is needed");
   const { certFile, keyFile } = config.http.tls;
   if ((certFile === "") !== (keyFile === "")) report("http.tls", "certFile and keyFile are needed together");
+  for (const [index, { url, username, credential }] of config.iceServers.entries()) {
+    const where = `iceServers[${index}]`;
+    if (!/^(?:stuns?|turns?):[^\s"<>]+$/.test(url)) report(where, "url must begin with stun:, stuns:, turn: or turns:");
+    if ((username === "") !== (credential === "")) report(where, "username and credential are needed together");
+  }
   if (config.apps.length === 0) {
     report("apps", "no app is configured, so nobody could connect; add one, or try with --dev");
   }

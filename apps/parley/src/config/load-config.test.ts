@@ -137,6 +137,11 @@ test("[QOS-5] what no single setting shows to be wrong is found too", () => {
   );
   assert.match(problems(`apps: [{ secret: "${secret}" }]`)[0] ?? "", /^apps\[0\]: key is missing/);
   assert.match(problems(`${someApp}http: { tls: { certFile: a.pem } }`)[0] ?? "", /^http.tls: certFile and keyFile/);
+  assert.match(problems(`${someApp}iceServers: [{ url: "http://a" }]`)[0] ?? "", /^iceServers\[0\]: url must begin/);
+  assert.match(
+    problems(`${someApp}iceServers: [{ url: "turn:a", username: u }]`)[0] ?? "",
+    /^iceServers\[0\]: username and/,
+  );
   assert.match(
     problems(`apps: [{ key: k, secret: "${secret}" }, { key: k, secret: "${secret}" }]`)[0] ?? "",
     /^apps\[1\]: the key k is there twice/,

@@ -31,6 +31,12 @@ export const schema = section({
     ufragKey: text("", { form: /^[0-9a-fA-F]{32}$/, description: "32 hexadecimal digits" }),
     keyFrameIntervalMs: integer(500, 50, 10_000),
   }),
+  iceServers: sections(section({ url: text(), username: text(), credential: text() }), (given) =>
+    given
+      .split(",")
+      .filter((part) => part.trim() !== "")
+      .map((part) => ({ url: part.trim() })),
+  ),
   apps: sections(section({ id: text(), key: text(), secret: text() }), (given) =>
     given
       .split(",")
