@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Error, Joined, Permissions, Role, RoomEvent, RoomKind, RoomRequest, RoomResponse } from "../../client/v1/room_pb.ts";
+import type { Error, Joined, Participant, Permissions, Role, RoomEvent, RoomInfo, RoomKind, RoomRequest, RoomResponse, SlotBinding, Stream } from "../../client/v1/room_pb.ts";
 import { file_parley_client_v1_room } from "../../client/v1/room_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/bus/v1/room.proto.
  */
 export const file_parley_bus_v1_room: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvYnVzL3YxL3Jvb20ucHJvdG8SDXBhcmxleS5idXMudjEi7QEKC1Jvb21Db21tYW5kEg4KBmFwcF9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEhUKDWNvbm5lY3Rpb25faWQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoBBIPCgd1c2VyX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEi4KB3JlcXVlc3QYByABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXF1ZXN0EhAKCGxvY2FsX2lwGAggASgJEhgKEGRlYWRsaW5lX3VuaXhfbXMYCSABKAQirQIKBkdyYW50cxIPCgdyb29tX2lkGAEgASgJEjIKC3Blcm1pc3Npb25zGAIgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIkCgRyb2xlGAMgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEg4KBmNyZWF0ZRgEIAEoCBIMCgRuYW1lGAUgASgJEjkKCmF0dHJpYnV0ZXMYBiADKAsyJS5wYXJsZXkuYnVzLnYxLkdyYW50cy5BdHRyaWJ1dGVzRW50cnkSEAoIdG9rZW5faWQYByABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAggASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInoKEFJvb21Db21tYW5kUmVwbHkSKAoFZXJyb3IYASABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9ySAASMgoIcmVzcG9uc2UYAiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXNwb25zZUgAQggKBnJlc3VsdCJeChFSb29tRXZlbnREZWxpdmVyeRIOCgZhcHBfaWQYASABKAkSKgoFZXZlbnQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLlJvb21FdmVudBINCgVsb3NzeRgDIAEoCCJbChJDb25uZWN0aW9uUHJlc2VuY2USEAoIb3duZXJfaWQYASABKAkSMwoLY29ubmVjdGlvbnMYAiADKAsyHi5wYXJsZXkuYnVzLnYxLkNvbm5lY3Rpb25BbGl2ZSJsCg9Db25uZWN0aW9uQWxpdmUSDgoGYXBwX2lkGAEgASgJEhUKDWNvbm5lY3Rpb25faWQYAiABKAkSEAoIcm9vbV9pZHMYAyADKAkSIAoYdG9rZW5fZXhwaXJlc19hdF91bml4X21zGAQgASgEIjcKDkNvbm5lY3Rpb25Hb25lEg4KBmFwcF9pZBgBIAEoCRIVCg1jb25uZWN0aW9uX2lkGAIgASgJIpoBCgxSb29tVHJhbnNmZXISDgoGYXBwX2lkGAEgASgJEhQKDGZyb21fcm9vbV9pZBgCIAEoCRISCgp0b19yb29tX2lkGAMgASgJEjsKDHBhcnRpY2lwYW50cxgEIAMoCzIlLnBhcmxleS5idXMudjEuVHJhbnNmZXJyZWRQYXJ0aWNpcGFudBITCgt0cmFuc2Zlcl9pZBgFIAEoCSKJAwoWVHJhbnNmZXJyZWRQYXJ0aWNpcGFudBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSJQoGZ3JhbnRzGAMgASgLMhUucGFybGV5LmJ1cy52MS5HcmFudHMSEAoIbG9jYWxfaXAYBCABKAkSDAoEbmFtZRgFIAEoCRJJCgphdHRyaWJ1dGVzGAYgAygLMjUucGFybGV5LmJ1cy52MS5UcmFuc2ZlcnJlZFBhcnRpY2lwYW50LkF0dHJpYnV0ZXNFbnRyeRIkCgRyb2xlGAcgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEjIKC3Blcm1pc3Npb25zGAggASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIoCgRraW5kGAkgASgOMhoucGFybGV5LmNsaWVudC52MS5Sb29tS2luZBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFSb29tVHJhbnNmZXJSZXBseRIuCgdyZXN1bHRzGAEgAygLMh0ucGFybGV5LmJ1cy52MS5UcmFuc2ZlclJlc3VsdCJwCg5UcmFuc2ZlclJlc3VsdBIoCgVlcnJvchgBIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3JIABIqCgZqb2luZWQYAiABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkpvaW5lZEgAQggKBnJlc3VsdGIGcHJvdG8z", [file_parley_client_v1_room]);
+  fileDesc("ChhwYXJsZXkvYnVzL3YxL3Jvb20ucHJvdG8SDXBhcmxleS5idXMudjEi7QEKC1Jvb21Db21tYW5kEg4KBmFwcF9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEhUKDWNvbm5lY3Rpb25faWQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoBBIPCgd1c2VyX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEi4KB3JlcXVlc3QYByABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXF1ZXN0EhAKCGxvY2FsX2lwGAggASgJEhgKEGRlYWRsaW5lX3VuaXhfbXMYCSABKAQirQIKBkdyYW50cxIPCgdyb29tX2lkGAEgASgJEjIKC3Blcm1pc3Npb25zGAIgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIkCgRyb2xlGAMgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEg4KBmNyZWF0ZRgEIAEoCBIMCgRuYW1lGAUgASgJEjkKCmF0dHJpYnV0ZXMYBiADKAsyJS5wYXJsZXkuYnVzLnYxLkdyYW50cy5BdHRyaWJ1dGVzRW50cnkSEAoIdG9rZW5faWQYByABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAggASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInoKEFJvb21Db21tYW5kUmVwbHkSKAoFZXJyb3IYASABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9ySAASMgoIcmVzcG9uc2UYAiABKAsyHi5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXNwb25zZUgAQggKBnJlc3VsdCJeChFSb29tRXZlbnREZWxpdmVyeRIOCgZhcHBfaWQYASABKAkSKgoFZXZlbnQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLlJvb21FdmVudBINCgVsb3NzeRgDIAEoCCJbChJDb25uZWN0aW9uUHJlc2VuY2USEAoIb3duZXJfaWQYASABKAkSMwoLY29ubmVjdGlvbnMYAiADKAsyHi5wYXJsZXkuYnVzLnYxLkNvbm5lY3Rpb25BbGl2ZSJsCg9Db25uZWN0aW9uQWxpdmUSDgoGYXBwX2lkGAEgASgJEhUKDWNvbm5lY3Rpb25faWQYAiABKAkSEAoIcm9vbV9pZHMYAyADKAkSIAoYdG9rZW5fZXhwaXJlc19hdF91bml4X21zGAQgASgEIjcKDkNvbm5lY3Rpb25Hb25lEg4KBmFwcF9pZBgBIAEoCRIVCg1jb25uZWN0aW9uX2lkGAIgASgJIpoBCgxSb29tVHJhbnNmZXISDgoGYXBwX2lkGAEgASgJEhQKDGZyb21fcm9vbV9pZBgCIAEoCRISCgp0b19yb29tX2lkGAMgASgJEjsKDHBhcnRpY2lwYW50cxgEIAMoCzIlLnBhcmxleS5idXMudjEuVHJhbnNmZXJyZWRQYXJ0aWNpcGFudBITCgt0cmFuc2Zlcl9pZBgFIAEoCSKJAwoWVHJhbnNmZXJyZWRQYXJ0aWNpcGFudBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSJQoGZ3JhbnRzGAMgASgLMhUucGFybGV5LmJ1cy52MS5HcmFudHMSEAoIbG9jYWxfaXAYBCABKAkSDAoEbmFtZRgFIAEoCRJJCgphdHRyaWJ1dGVzGAYgAygLMjUucGFybGV5LmJ1cy52MS5UcmFuc2ZlcnJlZFBhcnRpY2lwYW50LkF0dHJpYnV0ZXNFbnRyeRIkCgRyb2xlGAcgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEjIKC3Blcm1pc3Npb25zGAggASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIoCgRraW5kGAkgASgOMhoucGFybGV5LmNsaWVudC52MS5Sb29tS2luZBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJDChFSb29tVHJhbnNmZXJSZXBseRIuCgdyZXN1bHRzGAEgAygLMh0ucGFybGV5LmJ1cy52MS5UcmFuc2ZlclJlc3VsdCJwCg5UcmFuc2ZlclJlc3VsdBIoCgVlcnJvchgBIAEoCzIXLnBhcmxleS5jbGllbnQudjEuRXJyb3JIABIqCgZqb2luZWQYAiABKAsyGC5wYXJsZXkuY2xpZW50LnYxLkpvaW5lZEgAQggKBnJlc3VsdCLBAwoRU2Vzc2lvbk93bmVyU3RhdGUSKAoEcm9vbRgBIAEoCzIaLnBhcmxleS5jbGllbnQudjEuUm9vbUluZm8SFQoNcm9vbV9yZXZpc2lvbhgCIAEoBBIXCg9iYW5uZWRfdXNlcl9pZHMYAyADKAkSMgoLcGFydGljaXBhbnQYBCABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlBhcnRpY2lwYW50EhUKDWNvbm5lY3Rpb25faWQYBSABKAkSJQoGZ3JhbnRzGAYgASgLMhUucGFybGV5LmJ1cy52MS5HcmFudHMSEAoIbG9jYWxfaXAYByABKAkSGgoSbGVhdmVfd2l0aF9zZXNzaW9uGAggASgIEg8KB3Nlc3Npb24YCSABKAkSKwoHc3RyZWFtcxgKIAMoCzIaLnBhcmxleS5idXMudjEuT3duZWRTdHJlYW0SJwoFc2xvdHMYCyADKAsyGC5wYXJsZXkuYnVzLnYxLk93bmVkU2xvdBIUCgxzcGVha2VyX21pZHMYDCADKAkSEwoLbmVnb3RpYXRpb24YDSABKAwSIAoYdG9rZW5fZXhwaXJlc19hdF91bml4X21zGA4gASgEIl4KC093bmVkU3RyZWFtEigKBnN0cmVhbRgBIAEoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtEhYKDmV4Y2x1c2l2ZV9uYW1lGAIgASgIEg0KBW9yZGVyGAMgASgEIkkKCU93bmVkU2xvdBIMCgRwYWlyGAEgASgNEi4KB2JpbmRpbmcYAiABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlNsb3RCaW5kaW5nYgZwcm90bzM", [file_parley_client_v1_room]);
 
 /**
  * Request on room.<app>.<room>.command; the reply is a RoomCommandReply. Repeats with the same (connection_id, request_id) are answered
@@ -427,4 +427,144 @@ export type TransferResult = Message<"parley.bus.v1.TransferResult"> & {
  */
 export const TransferResultSchema: GenMessage<TransferResult> = /*@__PURE__*/
   messageDesc(file_parley_bus_v1_room, 10);
+
+/**
+ * What SessionGrant.owner_state holds: signaling's memory of a session, its participant and its room, so that a process that starts while media
+ * flows can rebuild them from the grants that nodes hold.
+ *
+ * @generated from message parley.bus.v1.SessionOwnerState
+ */
+export type SessionOwnerState = Message<"parley.bus.v1.SessionOwnerState"> & {
+  /**
+   * @generated from field: parley.client.v1.RoomInfo room = 1;
+   */
+  room?: RoomInfo | undefined;
+
+  /**
+   * @generated from field: uint64 room_revision = 2;
+   */
+  roomRevision: bigint;
+
+  /**
+   * @generated from field: repeated string banned_user_ids = 3;
+   */
+  bannedUserIds: string[];
+
+  /**
+   * @generated from field: parley.client.v1.Participant participant = 4;
+   */
+  participant?: Participant | undefined;
+
+  /**
+   * @generated from field: string connection_id = 5;
+   */
+  connectionId: string;
+
+  /**
+   * @generated from field: parley.bus.v1.Grants grants = 6;
+   */
+  grants?: Grants | undefined;
+
+  /**
+   * @generated from field: string local_ip = 7;
+   */
+  localIp: string;
+
+  /**
+   * @generated from field: bool leave_with_session = 8;
+   */
+  leaveWithSession: boolean;
+
+  /**
+   * The client's own id of the session.
+   *
+   * @generated from field: string session = 9;
+   */
+  session: string;
+
+  /**
+   * @generated from field: repeated parley.bus.v1.OwnedStream streams = 10;
+   */
+  streams: OwnedStream[];
+
+  /**
+   * @generated from field: repeated parley.bus.v1.OwnedSlot slots = 11;
+   */
+  slots: OwnedSlot[];
+
+  /**
+   * @generated from field: repeated string speaker_mids = 12;
+   */
+  speakerMids: string[];
+
+  /**
+   * The negotiator's; opaque.
+   *
+   * @generated from field: bytes negotiation = 13;
+   */
+  negotiation: Uint8Array;
+
+  /**
+   * @generated from field: uint64 token_expires_at_unix_ms = 14;
+   */
+  tokenExpiresAtUnixMs: bigint;
+};
+
+/**
+ * Describes the message parley.bus.v1.SessionOwnerState.
+ * Use `create(SessionOwnerStateSchema)` to create a new message.
+ */
+export const SessionOwnerStateSchema: GenMessage<SessionOwnerState> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 11);
+
+/**
+ * @generated from message parley.bus.v1.OwnedStream
+ */
+export type OwnedStream = Message<"parley.bus.v1.OwnedStream"> & {
+  /**
+   * @generated from field: parley.client.v1.Stream stream = 1;
+   */
+  stream?: Stream | undefined;
+
+  /**
+   * @generated from field: bool exclusive_name = 2;
+   */
+  exclusiveName: boolean;
+
+  /**
+   * Of the room's streams: which of two with one name goes first.
+   *
+   * @generated from field: uint64 order = 3;
+   */
+  order: bigint;
+};
+
+/**
+ * Describes the message parley.bus.v1.OwnedStream.
+ * Use `create(OwnedStreamSchema)` to create a new message.
+ */
+export const OwnedStreamSchema: GenMessage<OwnedStream> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 12);
+
+/**
+ * @generated from message parley.bus.v1.OwnedSlot
+ */
+export type OwnedSlot = Message<"parley.bus.v1.OwnedSlot"> & {
+  /**
+   * @generated from field: uint32 pair = 1;
+   */
+  pair: number;
+
+  /**
+   * @generated from field: parley.client.v1.SlotBinding binding = 2;
+   */
+  binding?: SlotBinding | undefined;
+};
+
+/**
+ * Describes the message parley.bus.v1.OwnedSlot.
+ * Use `create(OwnedSlotSchema)` to create a new message.
+ */
+export const OwnedSlotSchema: GenMessage<OwnedSlot> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 13);
 
