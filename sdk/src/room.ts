@@ -1,67 +1,12 @@
-import { sdkError } from "./api/error.ts";
-import type { ConnectOptions, RoomOptions, TokenSource } from "./api/options.ts";
+import type { RoomOptions } from "./api/options.ts";
 import type { ConnectableRoom } from "./api/room.ts";
-import { linkOf } from "./connection-options.ts";
-import { defaultPlatform, type Platform } from "./platform/platform.ts";
-import { RoomSession } from "./room/room-session.ts";
-import type { SignalLink } from "./signal/link.ts";
-import { connectUrl, readToken, roomOfToken } from "./signal/token.ts";
+import { defaultPlatform } from "./platform/platform.ts";
+import { OwnRoom } from "./room/own-room.ts";
 
-class OwnRoom extends RoomSession implements ConnectableRoom {
-  readonly #ownLink: SignalLink;
-  readonly #platform: Platform;
-  #stopWatching: (() => void) | undefined;
-
-  constructor(options: RoomOptions, platform: Platform) {
-    const link = linkOf(options, platform);
-    super({ platform, link, options });
-    this.#ownLink = link;
-    this.#platform = platform;
-    this.on("disconnected", () => this.#hangUp());
-  }
-
-  async connect(url: string, token: TokenSource, options: ConnectOptions = {}): Promise<void> {
-    const address = connectUrl(url);
-    if (address === undefined) throw sdkError("bad-argument", "The address is none.");
-    const first = await readToken(token).catch((error: unknown) => {
-      throw sdkError("connect-failed", "The token function failed.", error);
-    });
-    const roomId = options.room ?? roomOfToken(first);
-    if (roomId === undefined) throw sdkError("bad-argument", "The token names no room; give one in the options.");
-    // The first token is used for the first attempt; later ones are asked for.
-    let unused: string | undefined = first;
-    const source = typeof token === "string" ? token : (): string | Promise<string> => takeOr(token);
-    const takeOr = (ask: () => string | Promise<string>): string | Promise<string> => {
-      const value = unused;
-      unused = undefined;
-      return value ?? ask();
-    };
-    this.#stopWatching = this.#platform.onNetworkChange(() => this.#ownLink.probe());
-    const connected = this.#ownLink.connect(address, source);
-    // Either failing ends both; the join fails with the link's reason.
-    connected.catch(() => undefined);
-    await this.join(roomId, options);
-  }
-
-  /** The leave request, if any, has gone out before. */
-  #hangUp(): void {
-    this.#stopWatching?.();
-    this.#stopWatching = undefined;
-    this.#ownLink.close();
-  }
-}
-
-/**
- * One room over a connection of its own. `new Room(options)`, then `connect`; after `disconnect` it may connect again.
- */
+/** One room over a connection of its own. `new Room(options)`, then `connect`; after `disconnect` it may connect again. */
 export interface Room extends ConnectableRoom {}
 export const Room: new (options?: RoomOptions) => Room = class extends OwnRoom {
   constructor(options: RoomOptions = {}) {
     super(options, defaultPlatform(options.environment));
   }
 };
-
-/** For tests: a room on a platform of their own. */
-export function roomOn(platform: Platform, options: RoomOptions = {}): Room {
-  return new OwnRoom(options, platform);
-}

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ClientSessionState, ParticipantSchema, Source } from "@parley/protocol";
-import { ParleyError } from "../src/index.ts";
-import { roomOn, type Room } from "../src/room.ts";
+import { ParleyError, type Room } from "../src/index.ts";
+import { roomOn } from "../src/room/own-room.ts";
 import { FakePeerConnection, FakeTrack } from "./fake-media.ts";
 import { FakeWorld, settle } from "./fake-world.ts";
 

@@ -5,7 +5,7 @@ import { fuzzBudget, fuzzSeed, SeededRandom } from "@parley/testing";
 import { planSlots, type Demand, type SlotPair } from "../src/media/slot-plan.ts";
 import { SlotWatch } from "../src/media/csrc-watch.ts";
 import { PathWatch } from "../src/media/path-watch.ts";
-import { roomOn } from "../src/room.ts";
+import { roomOn } from "../src/room/own-room.ts";
 import { FakeWorld } from "./fake-world.ts";
 
 function pairsOf(count: number): SlotPair[] {

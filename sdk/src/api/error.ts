@@ -1,4 +1,4 @@
-import { errorName, errorTable, type ErrorName } from "@parley/protocol";
+import { errorName, errorTable } from "@parley/protocol";
 
 /** Errors of the SDK itself, beside those of the server's table. Numbers from 20000: no server uses them. */
 const sdkErrors = {
@@ -24,7 +24,7 @@ const sdkErrors = {
 
 export type SdkErrorName = keyof typeof sdkErrors;
 /** Names of the server's error table (docs/specs/errors.md), or of the SDK. Newer servers may send others. */
-export type ParleyErrorName = SdkErrorName | ErrorName | (string & {});
+export type ParleyErrorName = SdkErrorName | (string & {});
 
 /**
  * Every promise of the SDK rejects with one of these. Decide by `name`-like `code` or `number`, never by `message`.
