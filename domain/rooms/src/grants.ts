@@ -1,5 +1,6 @@
 import { clone, create } from "@bufbuild/protobuf";
 import { BindingSchema, SessionGrantSchema } from "@parley/protocol";
+import { writeOwnerState } from "./owner-state.ts";
 import type { RoomState, SessionState } from "./state.ts";
 import { mayPublish } from "./permissions.ts";
 
@@ -32,5 +33,6 @@ function nextGrant(room: RoomState, session: SessionState) {
     const track = room.streams.get(receive.streamId)?.tracks.get(receive.mid);
     receive.paused = track === undefined || track.muted || !mayPublish(session.member, track.source);
   }
+  grant.ownerState = writeOwnerState(room, session);
   return grant;
 }

@@ -22,6 +22,8 @@ export type RoomInput =
   | { readonly type: "transfer-answered"; readonly transferId: string; readonly reply: RoomTransferReply | undefined }
   /** A grant that a media node still holds, after this process started. */
   | { readonly type: "grant-held"; readonly grant: SessionGrant }
+  /** This process starts: media nodes are being asked what they hold, and commands wait for that. */
+  | { readonly type: "recover" }
   | { readonly type: "tick" };
 
 /** Where a reply goes: a number of the caller's choosing. */

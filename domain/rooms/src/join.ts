@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { err, isValidName, ok, randomId, type Result } from "@parley/foundation";
-import { JoinedSchema, RoomKind, type Grants, type Join, type Joined, type SessionAnswer } from "@parley/protocol";
+import { JoinedSchema, type Grants, type Join, type Joined, type Role, type SessionAnswer } from "@parley/protocol";
 import { attributesFit } from "./attributes.ts";
 import type { Refusal } from "./io.ts";
-import { enter, removeMember, takePlaceOf, waitInLobby } from "./membership.ts";
+import { enter, maxParticipants, removeMember, takePlaceOf, waitInLobby } from "./membership.ts";
 import { effectivePermissions, roleOf } from "./permissions.ts";
 import { openSession } from "./sessions.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -24,7 +24,7 @@ export function join(room: RoomState, visitor: Visitor, request: Join, nowMs: nu
   const refusal = refusalOf(room, visitor, request, replaced);
   if (refusal !== undefined) return err(refusal);
 
-  const member = makeMember(room, visitor, request, replaced, nowMs);
+  const member = newMember(room, visitor, request, nowMs, replaced);
   if (member.waiting) {
     waitInLobby(room, member);
     return ok(create(JoinedSchema, { participantId: member.participantId, waiting: true }));
@@ -58,41 +58,44 @@ function refusalOf(
   return undefined;
 }
 
-function maxParticipants(room: RoomState): number {
-  const { limits } = room.ports;
-  if (room.kind === RoomKind.ONE_TO_ONE) return 2;
-  return room.kind === RoomKind.LIVE_CLASS ? limits.maxLiveClassParticipants : limits.maxParticipants;
-}
-
 /** The participant this client was before: only its own user may take its place. */
 function replacedBy(room: RoomState, visitor: Visitor, participantId: string): Member | undefined {
   const member = room.members.get(participantId);
   return member?.userId === visitor.userId ? member : undefined;
 }
 
-function makeMember(
+/** What a newcomer says of itself, beside its token. */
+export interface Introduction {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly role?: Role;
+  readonly leaveWithSession?: boolean;
+}
+
+/** A member that is not in the room yet. `replaced`: whose place it takes. */
+export function newMember(
   room: RoomState,
   visitor: Visitor,
-  request: Join,
-  replaced: Member | undefined,
+  introduction: Introduction,
   nowMs: number,
+  replaced?: Member,
 ): Member {
   const { grants } = visitor;
-  const role = replaced?.role ?? roleOf(grants);
-  const attributes = new Map([...Object.entries(grants.attributes), ...Object.entries(request.attributes)]);
+  const role = introduction.role ?? replaced?.role ?? roleOf(grants);
+  const attributes = new Map([...Object.entries(grants.attributes), ...Object.entries(introduction.attributes)]);
   const permissions = effectivePermissions(grants.permissions, role, room.kind);
   return {
     participantId: replaced?.participantId ?? randomId(room.ports.random),
     connectionId: visitor.connectionId,
     userId: visitor.userId,
-    name: request.name === "" ? grants.name : request.name,
+    name: introduction.name === "" ? grants.name : introduction.name,
     role,
     permissions,
     attributes,
     joinedAtUnixMs: replaced?.joinedAtUnixMs ?? nowMs,
     handRaised: replaced?.handRaised ?? false,
     waiting: replaced?.waiting ?? (room.lobbyEnabled && !permissions.moderate),
-    leaveWithSession: request.leaveWithSession,
+    leaveWithSession: introduction.leaveWithSession ?? false,
     grants,
     localIp: visitor.localIp,
     expiresAtUnixMs: Number(grants.expiresAtUnixMs),

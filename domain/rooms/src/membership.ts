@@ -102,3 +102,10 @@ export function tellLobby(room: RoomState): void {
 export function countChanged(room: RoomState): boolean {
   return room.kind === RoomKind.LIVE_CLASS && participantCount(room) !== room.toldCount;
 }
+
+/** How many may be in the room, its lobby included. */
+export function maxParticipants(room: RoomState): number {
+  const { limits } = room.ports;
+  if (room.kind === RoomKind.ONE_TO_ONE) return 2;
+  return room.kind === RoomKind.LIVE_CLASS ? limits.maxLiveClassParticipants : limits.maxParticipants;
+}

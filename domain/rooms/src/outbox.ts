@@ -8,9 +8,18 @@ type EventInit = Exclude<MessageInitShape<typeof RoomEventSchema>, RoomEvent>["e
 /** Collects what one call of `handle` puts out, in order. */
 export class Outbox {
   #outputs: RoomOutput[] = [];
+  #newGrants: Extract<RoomOutput, { type: "grant" }>[] = [];
 
   push(output: RoomOutput): void {
     this.#outputs.push(output);
+    if (output.type === "grant") this.#newGrants.push(output);
+  }
+
+  /** Grants that were put out since this was last asked. */
+  newGrants(): Extract<RoomOutput, { type: "grant" }>[] {
+    const grants = this.#newGrants;
+    this.#newGrants = [];
+    return grants;
   }
 
   take(): RoomOutput[] {

@@ -1,25 +1,23 @@
-import type { RoomCommandReply } from "@parley/protocol";
-
 /** Long enough for a resume and its repeats; a repeat after that has outlived its deadline. */
 const keepMs = 60_000;
 /** Per connection. A client has few requests unanswered at a time. */
 const keepPerConnection = 128;
 
-interface Kept {
-  readonly reply: RoomCommandReply;
+interface Kept<R> {
+  readonly reply: R;
   readonly atMs: number;
 }
 
 /** The answers of each connection's last requests, so that a repeated request is answered without being done again. */
-export class ReplyCache {
-  readonly #connections = new Map<string, Map<string, Kept>>();
+export class ReplyCache<R> {
+  readonly #connections = new Map<string, Map<string, Kept<R>>>();
   #sweptAtMs = 0;
 
-  get(appId: string, connectionId: string, requestKey: string): RoomCommandReply | undefined {
+  get(appId: string, connectionId: string, requestKey: string): R | undefined {
     return this.#connections.get(`${appId} ${connectionId}`)?.get(requestKey)?.reply;
   }
 
-  put(appId: string, connectionId: string, requestKey: string, reply: RoomCommandReply, nowMs: number): void {
+  put(appId: string, connectionId: string, requestKey: string, reply: R, nowMs: number): void {
     const key = `${appId} ${connectionId}`;
     let kept = this.#connections.get(key);
     if (kept === undefined) {

@@ -2,22 +2,35 @@ import { create } from "@bufbuild/protobuf";
 import { isValidName } from "@parley/foundation";
 import {
   RoomCommandReplySchema,
+  RoomResponseSchema,
   type ConnectionAlive,
+  type Join,
   type RoomCommand,
   type RoomCommandReply,
+  type RoomKind,
+  type RoomTransfer,
+  type RoomTransferReply,
   type SessionGrant,
   type SessionStatus,
 } from "@parley/protocol";
 import { runCommand } from "./commands.ts";
 import { GrantKeeper } from "./grant-keeper.ts";
-import type { Refusal, RoomInput, RoomOutput } from "./io.ts";
+import type { Refusal, ReplyHandle, RoomInput, RoomOutput } from "./io.ts";
 import { removeMember } from "./membership.ts";
+import { finishMove, planMove, receiveTransfer } from "./moves.ts";
 import { Outbox, wireError } from "./outbox.ts";
+import { PendingMoves } from "./pending-moves.ts";
 import type { RoomPorts } from "./ports.ts";
+import { Recovery } from "./recovery.ts";
 import { ReplyCache } from "./reply-cache.ts";
 import { kindOf, makeRoom, settle, tickRoom } from "./room.ts";
+import { rebuildRooms } from "./rebuild.ts";
 import { nodeLost, takeStatus } from "./session-status.ts";
 import type { RoomState } from "./state.ts";
+import { Strangers } from "./strangers.ts";
+
+/** The other room's owner has answered within this, or the move has failed. */
+const transferDeadlineMs = 3_000;
 
 /**
  * All rooms that one process writes. Sans-IO: inputs and the time in, outputs out; the time is in milliseconds since 1970, and never goes back.
@@ -27,8 +40,12 @@ export class RoomHost {
   readonly #ports: RoomPorts;
   readonly #out = new Outbox();
   readonly #rooms = new Map<string, RoomState>();
-  readonly #replies = new ReplyCache();
+  readonly #replies = new ReplyCache<RoomCommandReply>();
+  readonly #transferReplies = new ReplyCache<RoomTransferReply>();
+  readonly #moves = new PendingMoves();
   readonly #grants = new GrantKeeper();
+  readonly #strangers = new Strangers();
+  #recovery: Recovery | undefined;
 
   constructor(ports: RoomPorts) {
     this.#ports = ports;
@@ -51,32 +68,8 @@ export class RoomHost {
   }
 
   handle(input: RoomInput, nowMs: number): RoomOutput[] {
-    switch (input.type) {
-      case "command":
-        this.#out.push({ type: "reply", replyTo: input.replyTo, reply: this.#command(input.command, nowMs) });
-        break;
-      case "session-status":
-        this.#status(input.status, nowMs);
-        break;
-      case "node-lost":
-        this.#grants.forgetNode(input.nodeId, input.bootId);
-        for (const room of this.#rooms.values()) nodeLost(room, input.nodeId, input.bootId, nowMs);
-        this.#settleAll();
-        this.#grants.forgetNode(input.nodeId, input.bootId);
-        break;
-      case "presence":
-        this.#presence(input.connections, nowMs);
-        break;
-      case "connection-gone":
-        this.#connectionGone(input.appId, input.connectionId, nowMs);
-        break;
-      case "tick":
-        for (const room of this.#rooms.values()) tickRoom(room, nowMs);
-        this.#settleAll();
-        this.#replies.sweep(nowMs);
-        break;
-      default:
-    }
+    if (this.#recovery?.keeps(input, nowMs) !== true) this.#apply(input, nowMs);
+    if (input.type === "tick") this.#endRecovery(nowMs);
     return this.#take(nowMs);
   }
 
@@ -85,19 +78,83 @@ export class RoomHost {
     return this.#grants.byUfrag(localUfrag);
   }
 
-  #command(command: RoomCommand, nowMs: number): RoomCommandReply {
-    const { appId, connectionId } = command;
-    const requestKey = `${command.roomId} ${command.requestId}`;
-    const kept = this.#replies.get(appId, connectionId, requestKey);
-    if (kept !== undefined) return kept;
-    const reply = this.#execute(command, nowMs);
-    this.#replies.put(appId, connectionId, requestKey, reply, nowMs);
-    return reply;
+  #apply(input: RoomInput, nowMs: number): void {
+    switch (input.type) {
+      case "recover":
+        this.#recovery = new Recovery(nowMs);
+        break;
+      case "command":
+        this.#command(input.command, input.replyTo, nowMs);
+        break;
+      case "session-status":
+        this.#status(input.status, nowMs);
+        break;
+      case "node-lost":
+        for (const room of this.#rooms.values()) nodeLost(room, input.nodeId, input.bootId, nowMs);
+        this.#settleAll();
+        this.#remember(nowMs);
+        this.#grants.forgetNode(input.nodeId, input.bootId);
+        break;
+      case "presence":
+        this.#presence(input.connections, nowMs);
+        break;
+      case "connection-gone":
+        this.#connectionGone(input.appId, input.connectionId, nowMs);
+        break;
+      case "transfer":
+        this.#transfer(input.transfer, input.replyTo, nowMs);
+        break;
+      case "transfer-answered":
+        this.#transferAnswered(input.transferId, input.reply, nowMs);
+        break;
+      case "grant-held":
+        // Asked for only while recovering: later, what a node holds is what it was told.
+        break;
+      case "tick":
+        for (const room of this.#rooms.values()) tickRoom(room, nowMs);
+        this.#settleAll();
+        this.#replies.sweep(nowMs);
+        this.#transferReplies.sweep(nowMs);
+        this.#strangers.sweep(nowMs);
+        break;
+    }
   }
 
-  #execute(command: RoomCommand, nowMs: number): RoomCommandReply {
+  #command(command: RoomCommand, replyTo: ReplyHandle, nowMs: number): void {
+    const { appId, connectionId } = command;
+    const requestKey = `${command.roomId} ${command.requestId}`;
+    const pending = this.#moves.find(appId, connectionId, requestKey);
+    if (pending !== undefined) {
+      pending.waiting.push(replyTo);
+      return;
+    }
+    const reply =
+      this.#replies.get(appId, connectionId, requestKey) ?? this.#execute(command, requestKey, replyTo, nowMs);
+    if (reply === undefined) return;
+    this.#replies.put(appId, connectionId, requestKey, reply, nowMs);
+    this.#out.push({ type: "reply", replyTo, reply });
+  }
+
+  /** Undefined: the answer comes later. */
+  #execute(
+    command: RoomCommand,
+    requestKey: string,
+    replyTo: ReplyHandle,
+    nowMs: number,
+  ): RoomCommandReply | undefined {
     const room = this.#roomFor(command, nowMs);
     if ("name" in room) return refused(room);
+    const method = command.request?.method;
+    if (method?.case === "moderate" && method.value.command.case === "move") {
+      const host = room.byConnection.get(command.connectionId);
+      if (host === undefined) return refused({ name: "not-in-room" });
+      const planned = planMove(room, host, method.value.command.value);
+      if (!planned.ok) return refused(planned.error);
+      const { connectionId } = command;
+      this.#moves.add({ transfer: planned.value, requestKey, connectionId, waiting: [replyTo] });
+      this.#out.push({ type: "transfer-request", transfer: planned.value, deadlineMs: transferDeadlineMs });
+      return undefined;
+    }
     const result = runCommand(room, command, nowMs);
     settle(room);
     this.#dropIfEmpty(room);
@@ -114,8 +171,12 @@ export class RoomHost {
     const method = command.request?.method;
     if (method?.case !== "join") return { name: "not-in-room" };
     if (command.grants?.create !== true) return { name: "room-not-there" };
+    return this.#makeRoom(appId, roomId, kindOf(method.value satisfies Join), nowMs);
+  }
+
+  #makeRoom(appId: string, roomId: string, kind: RoomKind, nowMs: number): RoomState | Refusal {
     if (this.#rooms.size >= this.#ports.limits.maxRooms) return { name: "too-many-rooms" };
-    const made = makeRoom(this.#ports, this.#out, { appId, roomId, kind: kindOf(method.value), nowMs });
+    const made = makeRoom(this.#ports, this.#out, { appId, roomId, kind, nowMs });
     this.#rooms.set(roomKey(appId, roomId), made);
     return made;
   }
@@ -130,12 +191,14 @@ export class RoomHost {
   }
 
   #presence(connections: readonly ConnectionAlive[], nowMs: number): void {
-    for (const { appId, connectionId, roomIds, tokenExpiresAtUnixMs } of connections) {
-      for (const roomId of roomIds) {
-        const member = this.#rooms.get(roomKey(appId, roomId))?.byConnection.get(connectionId);
-        if (member === undefined) continue;
-        member.seenAtMs = nowMs;
-        if (tokenExpiresAtUnixMs !== 0n) member.expiresAtUnixMs = Number(tokenExpiresAtUnixMs);
+    for (const alive of connections) {
+      for (const roomId of alive.roomIds) {
+        const member = this.#rooms.get(roomKey(alive.appId, roomId))?.byConnection.get(alive.connectionId);
+        if (member === undefined) this.#strangers.seen(this.#out, alive, roomId, nowMs);
+        else {
+          member.seenAtMs = nowMs;
+          if (alive.tokenExpiresAtUnixMs !== 0n) member.expiresAtUnixMs = Number(alive.tokenExpiresAtUnixMs);
+        }
       }
     }
   }
@@ -143,10 +206,74 @@ export class RoomHost {
   #connectionGone(appId: string, connectionId: string, nowMs: number): void {
     for (const room of this.#rooms.values()) {
       const member = room.appId === appId ? room.byConnection.get(connectionId) : undefined;
-      if (member === undefined) continue;
-      removeMember(room, member, nowMs, "lost", undefined);
+      if (member !== undefined) removeMember(room, member, nowMs, "lost", undefined);
     }
     this.#settleAll();
+  }
+
+  #transfer(transfer: RoomTransfer, replyTo: ReplyHandle, nowMs: number): void {
+    const { appId, toRoomId, transferId } = transfer;
+    let reply = this.#transferReplies.get(appId, "", transferId);
+    if (reply === undefined) {
+      const there = this.#rooms.get(roomKey(appId, toRoomId));
+      const kind = transfer.participants[0]?.kind ?? 0;
+      const room = there ?? this.#makeRoom(appId, toRoomId, kind, nowMs);
+      // No answer is an answer: the other side gives up after a while.
+      if ("name" in room) return;
+      reply = receiveTransfer(room, transfer, nowMs);
+      settle(room);
+      this.#dropIfEmpty(room);
+      this.#transferReplies.put(appId, "", transferId, reply, nowMs);
+    }
+    this.#out.push({ type: "transfer-reply", replyTo, reply });
+  }
+
+  #transferAnswered(transferId: string, transferReply: RoomTransferReply | undefined, nowMs: number): void {
+    const move = this.#moves.take(transferId);
+    if (move === undefined) return;
+    const { appId, fromRoomId } = move.transfer;
+    const room = this.#rooms.get(roomKey(appId, fromRoomId));
+    let refusal: Refusal | undefined = { name: "timeout" };
+    if (transferReply !== undefined && room !== undefined) {
+      refusal = finishMove(room, move.transfer, transferReply, nowMs);
+      settle(room);
+      this.#dropIfEmpty(room);
+    }
+    const done = create(RoomResponseSchema, { result: { case: "done", value: {} } });
+    const reply =
+      refusal === undefined
+        ? create(RoomCommandReplySchema, { result: { case: "response", value: done } })
+        : refused(refusal);
+    this.#replies.put(appId, move.connectionId, move.requestKey, reply, nowMs);
+    for (const replyTo of move.waiting) this.#out.push({ type: "reply", replyTo, reply });
+  }
+
+  /** Rebuilds the rooms from what the nodes hold, then does what waited for that. */
+  #endRecovery(nowMs: number): void {
+    if (this.#recovery?.isOver(nowMs) !== true) return;
+    const { held, waiting } = this.#recovery;
+    this.#recovery = undefined;
+    const rooms = new Map<string, RoomState>();
+    rebuildRooms(
+      held,
+      ({ grant: { appId, roomId }, state }) => {
+        const key = roomKey(appId, roomId);
+        const kind = state.room?.kind ?? 0;
+        const createdAtMs = Number(state.room?.createdAtUnixMs ?? BigInt(Math.floor(nowMs)));
+        const room =
+          this.#rooms.get(key) ?? makeRoom(this.#ports, this.#out, { appId, roomId, kind, nowMs: createdAtMs });
+        this.#rooms.set(key, room);
+        rooms.set(key, room);
+        return room;
+      },
+      nowMs,
+    );
+    for (const room of rooms.values()) {
+      // The members know what their slots show: nothing has changed for them.
+      room.rebound.clear();
+      settle(room);
+    }
+    for (const input of waiting) this.#apply(input, nowMs);
   }
 
   #settleAll(): void {
@@ -162,10 +289,14 @@ export class RoomHost {
 
   /** What was put out, with the grants that are due again. */
   #take(nowMs: number): RoomOutput[] {
+    this.#remember(nowMs);
     const outputs = this.#out.take();
-    for (const output of outputs) if (output.type === "grant") this.#grants.put(output.nodeId, output.grant, nowMs);
     for (const { nodeId, grant } of this.#grants.due(nowMs)) outputs.push({ type: "grant", nodeId, grant });
     return outputs;
+  }
+
+  #remember(nowMs: number): void {
+    for (const { nodeId, grant } of this.#out.newGrants()) this.#grants.put(nodeId, grant, nowMs);
   }
 }
 

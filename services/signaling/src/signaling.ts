@@ -129,6 +129,7 @@ class RoomOwner implements Signaling {
     );
     on(subjects.mediaGrantsHeld, SessionGrantSchema, (grant) => this.#handle({ type: "grant-held", grant }));
     this.#timer = clock.every(tickMs, () => this.#tick());
+    this.#handle({ type: "recover" });
     bus.publish(subjects.mediaGrantsWanted, new Uint8Array());
   }
 
