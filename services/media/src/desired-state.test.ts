@@ -112,7 +112,11 @@ function check(world: World, wishes: Wishes, hint: string): void {
     const handle = peers[0]?.handle;
     const tracks = [...world.plane.tracks.values()].filter(({ peer }) => peer === handle);
     const slots = [...world.plane.slots.values()].filter(({ peer }) => peer === handle);
-    assert.deepEqual(tracks.map(({ options }) => options.mid).sort(), [...wish.tracks.keys()].sort(), `${hint}: tracks`);
+    assert.deepEqual(
+      tracks.map(({ options }) => options.mid).sort(),
+      [...wish.tracks.keys()].sort(),
+      `${hint}: tracks`,
+    );
     assert.deepEqual(slots.map(({ options }) => options.mid).sort(), [...wish.slots.keys()].sort(), `${hint}: slots`);
     for (const { options } of tracks) {
       const wanted = wish.tracks.get(options.mid);

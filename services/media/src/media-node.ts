@@ -3,6 +3,7 @@ import {
   BindingTable,
   type DtlsCertificate,
   type Grant,
+  type GrantVerdict,
   GrantTable,
   type GrantTableOptions,
   DEFAULT_GRANT_TABLE_OPTIONS,
@@ -23,14 +24,7 @@ import {
   type Timer,
   subjects,
 } from "@parley/foundation";
-import {
-  type ErrorName,
-  NodeAnnouncementSchema,
-  SessionGrantSchema,
-  type SessionState,
-  SessionStatusSchema,
-  errorNumber,
-} from "@parley/protocol";
+import { NodeAnnouncementSchema, SessionGrantSchema, SessionStatusSchema, errorNumber } from "@parley/protocol";
 import { NodeMetrics } from "./node-metrics.ts";
 import { SessionHost } from "./session-host.ts";
 import { SessionLoop } from "./session-loop.ts";
@@ -194,7 +188,7 @@ class Node implements MediaNode {
         if (host !== undefined) this.#loop.touch(host);
         break;
       case "refuse":
-        this.#publishRefusal(grant, verdict.state, verdict.reason);
+        this.#publishRefusal(grant, verdict);
         break;
       case "stale":
       case "malformed":
@@ -279,8 +273,8 @@ class Node implements MediaNode {
     this.#send(appId, roomId, { ...host.machine.report(), sessionId });
   }
 
-  #publishRefusal(grant: Grant, state: SessionState, reason: ErrorName): void {
-    const { appId, roomId, sessionId, revision } = grant;
+  #publishRefusal({ appId, roomId, sessionId }: Grant, refusal: Extract<GrantVerdict, { type: "refuse" }>): void {
+    const { state, reason, revision } = refusal;
     this.#send(appId, roomId, { sessionId, acknowledgedRevision: revision, state, reason: errorNumber(reason) });
   }
 

@@ -26,7 +26,13 @@ export type GrantVerdict =
   /** An older revision, overtaken on its way. */
   | { readonly type: "stale" }
   /** Answer with this state and reason, and do nothing. */
-  | { readonly type: "refuse"; readonly state: SessionState; readonly reason: ErrorName }
+  | {
+      readonly type: "refuse";
+      readonly state: SessionState;
+      readonly reason: ErrorName;
+      /** To be acknowledged: the highest that was heard of. */
+      readonly revision: bigint;
+    }
   | { readonly type: "malformed" };
 
 interface Entry {
@@ -39,7 +45,7 @@ export class GrantTable {
   readonly #bootId: bigint;
   readonly #options: GrantTableOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #closedAtMs = new Map<string, number>();
+  readonly #closed = new Map<string, { revision: bigint; readonly atMs: number }>();
   readonly #byUfrag = new Map<string, string>();
   /** No new session is taken. */
   draining = false;
@@ -70,22 +76,24 @@ export class GrantTable {
       return { type: "malformed" };
     }
     if (grant.nodeBootId !== 0n && grant.nodeBootId !== this.#bootId) {
-      return { type: "refuse", state: SessionState.FAILED, reason: "session-lost" };
+      return { type: "refuse", state: SessionState.FAILED, reason: "session-lost", revision: grant.revision };
     }
     return entry === undefined ? this.#acceptNew(grant, nowMs) : this.#acceptKnown(entry, grant, nowMs);
   }
 
   #acceptNew(grant: Grant, nowMs: number): GrantVerdict {
-    const closed: GrantVerdict = { type: "refuse", state: SessionState.CLOSED, reason: "session-closed" };
-    if (this.#closedAtMs.has(grant.sessionId)) return closed;
-    if (grant.closed) {
-      this.#closedAtMs.set(grant.sessionId, nowMs);
-      return closed;
+    const { revision } = grant;
+    const closed = this.#closed.get(grant.sessionId);
+    if (closed !== undefined || grant.closed) {
+      if (closed === undefined) this.#closed.set(grant.sessionId, { revision, atMs: nowMs });
+      else if (revision > closed.revision) closed.revision = revision;
+      const highest = closed?.revision ?? revision;
+      return { type: "refuse", state: SessionState.CLOSED, reason: "session-closed", revision: highest };
     }
     if (!isOpenGrant(grant)) return { type: "malformed" };
-    if (this.draining) return { type: "refuse", state: SessionState.FAILED, reason: "draining" };
+    if (this.draining) return { type: "refuse", state: SessionState.FAILED, reason: "draining", revision };
     if (this.#entries.size >= this.#options.maxSessions) {
-      return { type: "refuse", state: SessionState.FAILED, reason: "too-many-sessions" };
+      return { type: "refuse", state: SessionState.FAILED, reason: "too-many-sessions", revision };
     }
     this.#entries.set(grant.sessionId, { grant, heardAtMs: nowMs });
     this.#indexUfrags(grant);
@@ -100,7 +108,7 @@ export class GrantTable {
     this.#dropUfrags(entry.grant);
     if (grant.closed) {
       this.#entries.delete(grant.sessionId);
-      this.#closedAtMs.set(grant.sessionId, nowMs);
+      this.#closed.set(grant.sessionId, { revision: grant.revision, atMs: nowMs });
     } else {
       entry.grant = grant;
       this.#indexUfrags(grant);
@@ -110,9 +118,9 @@ export class GrantTable {
 
   /** Forgets closed sessions of long ago; returns the sessions that nobody has wanted for too long, which are forgotten too. */
   sweep(nowMs: number): string[] {
-    for (const [sessionId, atMs] of this.#closedAtMs) {
+    for (const [sessionId, { atMs }] of this.#closed) {
       if (nowMs - atMs < this.#options.closedMemoryMs) break;
-      this.#closedAtMs.delete(sessionId);
+      this.#closed.delete(sessionId);
     }
     const forgotten: string[] = [];
     for (const [sessionId, entry] of this.#entries) {
