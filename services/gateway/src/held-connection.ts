@@ -1,6 +1,6 @@
 import type { VerifiedToken } from "@parley/domain-access";
 import { readDelivery, type Connection, type ConnectionInput, type Delivery } from "@parley/domain-connection";
-import { subjectToken, type Subscription } from "@parley/foundation";
+import { subjects, type Subscription } from "@parley/foundation";
 import { parleyError } from "@parley/protocol";
 import type { ClientSocket } from "./client-socket.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
@@ -52,7 +52,7 @@ export class HeldConnection {
         this.#apply({ type: "answered", requestId, result, bufferedBytes: this.#bufferedBytes });
       },
     });
-    this.#subscription = bus.subscribe(`conn.${subjectToken(connectionId)}.event`, ({ payload }) => {
+    this.#subscription = bus.subscribe(subjects.connectionEvent(connectionId), ({ payload }) => {
       const delivery = deliveryOf(payload);
       if (delivery === undefined || delivery.appId !== this.#token.appId) {
         logger.error("a delivery that is not for this connection's app was dropped", { connectionId });

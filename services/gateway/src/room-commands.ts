@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
 import { CommandLane, toWireError, type CommandResult, type LaneOutput } from "@parley/domain-connection";
-import { BusError, subjectToken, type Bus, type Clock, type Logger } from "@parley/foundation";
+import { BusError, subjects, type Bus, type Clock, type Logger } from "@parley/foundation";
 import { parleyError, RoomCommandReplySchema, RoomCommandSchema, type RoomRequest } from "@parley/protocol";
 
 export interface RoomCommandInput {
@@ -57,7 +57,7 @@ export class RoomCommands {
         deadlineUnixMs: BigInt(deadlineUnixMs),
       }),
     );
-    const subject = `room.${subjectToken(input.token.appId)}.${subjectToken(roomId)}.command`;
+    const subject = subjects.roomCommand(input.token.appId, roomId);
     let lane = this.#lanes.get(subject);
     if (lane === undefined) this.#lanes.set(subject, (lane = new CommandLane<Uint8Array>()));
     this.#carryOut(subject, lane, lane.add(input.requestId, payload, input.deadlineAtMs, nowMs));

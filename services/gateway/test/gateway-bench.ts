@@ -5,7 +5,7 @@ import { createLocalBus } from "@parley/adapter-bus-local";
 import { createPromMetrics } from "@parley/adapter-metrics-prom";
 import { CryptoRandom, systemClock } from "@parley/adapter-system";
 import { mintToken, TokenVerifier, type TokenClaims } from "@parley/domain-access";
-import { subjectToken, type Bus } from "@parley/foundation";
+import { subjects, type Bus } from "@parley/foundation";
 import {
   ClientFrameSchema,
   RoomCommandReplySchema,
@@ -93,7 +93,7 @@ export class GatewayBench implements AsyncDisposable {
 
   publish(connectionId: string, event: MessageInitShape<typeof RoomEventSchema>, appId = "app", lossy = false): void {
     const delivery = create(RoomEventDeliverySchema, { appId, event, lossy });
-    this.bus.publish(`conn.${subjectToken(connectionId)}.event`, toBinary(RoomEventDeliverySchema, delivery));
+    this.bus.publish(subjects.connectionEvent(connectionId), toBinary(RoomEventDeliverySchema, delivery));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
