@@ -5,7 +5,7 @@ import { createPromMetrics } from "@parley/adapter-metrics-prom";
 import { createLogger, CryptoRandom, systemClock } from "@parley/adapter-system";
 import { err, ok, randomId, type Result } from "@parley/foundation";
 import { parseCommandLine, unknownFlag } from "./command-line.ts";
-import { startProgram } from "./composition-root.ts";
+import type { Program } from "./composition-root.ts";
 import { devApp, loadConfig } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -87,8 +87,10 @@ async function serve(flags: Flags): Promise<number | undefined> {
   const metrics = createPromMetrics({ processMetrics: true });
   // The system clock's timers do not keep the process alive, and at the start and the end nothing else does.
   const alive = setInterval(() => undefined, 2 ** 30);
-  let program: Awaited<ReturnType<typeof startProgram>>;
+  let program: Program;
   try {
+    // Loaded only here, so that the other commands answer at once.
+    const { startProgram } = await import("./composition-root.ts");
     program = await startProgram(config.value, {
       clock: systemClock,
       random: new CryptoRandom(),
