@@ -58,7 +58,8 @@ std::string show(const T& value) {
 template <typename A, typename B>
 void check_eq(const A& a, const B& b, const char* a_text, const char* b_text, const char* file, int line) {
   bool equal;
-  if constexpr (std::is_integral_v<A> && std::is_integral_v<B> && !std::is_same_v<A, bool> && !std::is_same_v<B, bool>) {
+  if constexpr (std::is_integral_v<A> && std::is_integral_v<B> && !std::is_same_v<A, bool> && !std::is_same_v<B, bool> &&
+                !std::is_same_v<A, char> && !std::is_same_v<B, char>) {
     equal = std::cmp_equal(a, b);
   } else {
     equal = a == b;

@@ -75,8 +75,20 @@ class Writer {
   size_t size_ = kStunHeaderSize;
 };
 
+// XOR-MAPPED-ADDRESS (RFC 8489 14.2); `header` is the message's first byte.
+bool read_mapped(const uint8_t* header, const uint8_t* value, uint16_t length, StunView& view) {
+  if (length < 4 || value[1] < 1 || value[1] > 2) return false;
+  const size_t ip_size = value[1] == 2 ? 16 : 4;
+  if (length != 4 + ip_size) return false;
+  view.has_mapped = true;
+  view.mapped.ipv6 = value[1] == 2;
+  view.mapped.port = static_cast<uint16_t>(load16(value + 2) ^ (kStunMagic >> 16));
+  for (size_t i = 0; i < ip_size; ++i) view.mapped.ip[i] = value[4 + i] ^ header[4 + i];
+  return true;
+}
+
 // One attribute before MESSAGE-INTEGRITY; false when its length is wrong for its type.
-bool read_attribute(uint16_t type, const uint8_t* value, uint16_t length, StunView& view) {
+bool read_attribute(const uint8_t* header, uint16_t type, const uint8_t* value, uint16_t length, StunView& view) {
   switch (type) {
     case kUsername:
       view.username = {reinterpret_cast<const char*>(value), length};
@@ -98,6 +110,8 @@ bool read_attribute(uint16_t type, const uint8_t* value, uint16_t length, StunVi
       if (length < 4) return false;
       view.error_code = static_cast<uint16_t>((value[2] & 7) * 100 + value[3]);
       return true;
+    case kXorMappedAddress:
+      return read_mapped(header, value, length, view);
     default:
       return true;
   }
@@ -157,7 +171,7 @@ std::optional<StunView> parse_stun(std::span<const uint8_t> datagram) {
       if (type == kMessageIntegrity) {
         if (size != 20) return std::nullopt;
         view.integrity_offset = static_cast<uint16_t>(offset);
-      } else if (!read_attribute(type, value, size, view)) {
+      } else if (!read_attribute(data, type, value, size, view)) {
         return std::nullopt;
       }
     }
@@ -190,6 +204,17 @@ size_t write_binding_success(const uint8_t* transaction_id, const StunMappedAddr
   store16(value + 2, static_cast<uint16_t>(mapped.port ^ (kStunMagic >> 16)));
   // The address is XORed with the magic cookie and the transaction id, which stand in a row in the header.
   for (size_t i = 0; i < ip_size; ++i) value[4 + i] = mapped.ip[i] ^ out[4 + i];
+  return writer.finish(key);
+}
+
+size_t write_binding_error(const uint8_t* transaction_id, uint16_t code, std::string_view reason, const StunKey& key,
+                           uint8_t* out) {
+  if (reason.size() > 100) return 0;
+  Writer writer(out, StunType::kBindingError, transaction_id);
+  uint8_t* value = writer.attribute(kErrorCode, static_cast<uint16_t>(4 + reason.size()));
+  value[2] = static_cast<uint8_t>(code / 100);
+  value[3] = static_cast<uint8_t>(code % 100);
+  std::memcpy(value + 4, reason.data(), reason.size());
   return writer.finish(key);
 }
 

@@ -36,6 +36,13 @@ class StunKey {
   SHA_CTX outer_{};
 };
 
+// Network order; IPv4 in the first four bytes.
+struct StunMappedAddress {
+  bool ipv6 = false;
+  std::array<uint8_t, 16> ip{};
+  uint16_t port = 0;
+};
+
 // What a message says; views point into the datagram.
 struct StunView {
   uint16_t type = 0;
@@ -53,6 +60,9 @@ struct StunView {
   uint64_t tie_breaker = 0;
   uint32_t priority = 0;
   uint16_t error_code = 0;
+  // XOR-MAPPED-ADDRESS of a response.
+  bool has_mapped = false;
+  StunMappedAddress mapped;
   // Offset of the MESSAGE-INTEGRITY attribute, 0 when there is none.
   uint16_t integrity_offset = 0;
   bool fingerprint = false;
@@ -68,18 +78,16 @@ std::optional<StunView> parse_stun(std::span<const uint8_t> datagram);
 // MESSAGE-INTEGRITY over the message as parse_stun read it. False when there is none.
 bool stun_integrity_ok(std::span<const uint8_t> datagram, const StunView& view, const StunKey& key);
 
-struct StunMappedAddress {
-  bool ipv6 = false;
-  std::array<uint8_t, 16> ip{};
-  uint16_t port = 0;
-};
-
 // Largest message the writers below make.
 inline constexpr size_t kStunMaxWrite = 256;
 
 // Success response with XOR-MAPPED-ADDRESS, integrity and fingerprint. Returns the size; `out` holds kStunMaxWrite.
 size_t write_binding_success(const uint8_t* transaction_id, const StunMappedAddress& mapped, const StunKey& key,
                              uint8_t* out);
+
+// Error response (RFC 8489 14.8) with integrity and fingerprint; `reason` up to 100 characters.
+size_t write_binding_error(const uint8_t* transaction_id, uint16_t code, std::string_view reason, const StunKey& key,
+                           uint8_t* out);
 
 struct BindingRequest {
   std::array<uint8_t, 12> transaction_id{};
