@@ -85,7 +85,7 @@ class ExtensionWriter {
   // Space for a value of `size` (1 to 16 in one-byte form) bytes; null when it does not fit.
   uint8_t* add(uint8_t id, size_t size) {
     const size_t head = two_byte_ ? 2 : 1;
-    if (used_ + head + size > kMaxBlock - 4 || size == 0 || size > 255 || (!two_byte_ && (size > 16 || id > 14))) {
+    if (used_ + head + size > kMaxBlock - 4 || id == 0 || size == 0 || size > 255 || (!two_byte_ && (size > 16 || id > 14))) {
       return nullptr;
     }
     uint8_t* p = at_ + 4 + used_;
