@@ -18,6 +18,8 @@ export interface OutgoingTrack {
   /** Null: muted, nothing to send. */
   track: MediaStreamTrack | null;
   muted: boolean;
+  /** Set for a backup: nothing but this codec. */
+  readonly onlyCodec?: string;
   /** Size of the picture, 0 unknown. */
   width: number;
   height: number;
@@ -36,6 +38,7 @@ interface Entry {
   readonly placed: PromiseWithResolvers<void>;
   transceiver: RTCRtpTransceiver | undefined;
   removed: boolean;
+  readonly backupOf?: OutgoingTrack;
 }
 
 /** What we send: tracks in, one PeerConnection that carries them out. */
@@ -75,17 +78,52 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
   async unpublish(outgoing: OutgoingTrack): Promise<void> {
     const entry = this.#entries.find((candidate) => candidate.outgoing === outgoing);
     if (entry === undefined) return;
-    entry.removed = true;
-    entry.placed.reject(sdkError("cancelled"));
+    for (const one of [entry, ...this.#backupsOf(outgoing)]) {
+      one.removed = true;
+      one.placed.reject(sdkError("cancelled"));
+    }
     if (this.session.isOpen) await this.session.negotiate();
     else this.#forgetRemoved();
   }
 
   /** Another track, or none, in the same place. */
   async replace(outgoing: OutgoingTrack, track: MediaStreamTrack | null): Promise<void> {
-    outgoing.track = track;
-    const entry = this.#entries.find((candidate) => candidate.outgoing === outgoing);
-    await entry?.transceiver?.sender.replaceTrack(track);
+    const entries = this.#entries.filter((candidate) => candidate.outgoing === outgoing);
+    await Promise.all(
+      [...entries, ...this.#backupsOf(outgoing)].map((entry) => {
+        entry.outgoing.track = track;
+        return entry.transceiver?.sender.replaceTrack(track);
+      }),
+    );
+  }
+
+  /** Somebody cannot decode a track: send it once more in this codec, while that is wanted. */
+  backup(streamId: number, mid: string, codec: string, wanted: boolean): void {
+    const entry = this.#entries.find(({ outgoing }) => outgoing.streamId === streamId && outgoing.mid === mid);
+    if (entry === undefined) return;
+    const { outgoing } = entry;
+    const present = this.#backupsOf(outgoing).find((one) => one.outgoing.onlyCodec === codec);
+    if (wanted === (present !== undefined)) return;
+    if (present !== undefined) {
+      present.removed = true;
+    } else {
+      const copy: OutgoingTrack = { ...outgoing, onlyCodec: codec, streamId: 0, mid: "" };
+      const placed = Promise.withResolvers<void>();
+      placed.promise.catch(() => undefined);
+      this.#entries.push({ outgoing: copy, placed, transceiver: undefined, removed: false, backupOf: outgoing });
+    }
+    this.offer();
+  }
+
+  /** Where the server knows a track, its backups included. */
+  placesOf(outgoing: OutgoingTrack): readonly { readonly streamId: number; readonly mid: string }[] {
+    const backups = this.#backupsOf(outgoing).map((entry) => entry.outgoing);
+    for (const backup of backups) backup.muted = outgoing.muted;
+    return [outgoing, ...backups].filter(({ streamId }) => streamId !== 0);
+  }
+
+  #backupsOf(outgoing: OutgoingTrack): readonly Entry[] {
+    return this.#entries.filter(({ backupOf, removed }) => backupOf === outgoing && !removed);
   }
 
   /** Offers what is there; a refusal rejects what waits for its place. */
@@ -162,8 +200,9 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     const init: RTCRtpTransceiverInit = { direction: "sendonly" };
     if (encoding !== undefined) init.sendEncodings = [encoding];
     entry.transceiver = pc.addTransceiver(outgoing.track ?? outgoing.kind, init);
-    if (outgoing.kind === "video" && outgoing.options.videoCodec !== undefined) {
-      preferCodec(entry.transceiver, outgoing.options.videoCodec);
+    const codec = outgoing.onlyCodec ?? outgoing.options.videoCodec;
+    if (outgoing.kind === "video" && codec !== undefined) {
+      preferCodec(entry.transceiver, codec, outgoing.onlyCodec !== undefined);
     }
   }
 

@@ -29,13 +29,16 @@ export function encodingFor({
   return row === undefined || pixels === 0 ? undefined : { maxBitrate: row[1] };
 }
 
-/** Puts a codec first; the others stay, so that a negotiation never fails for it. */
-export function preferCodec(transceiver: RTCRtpTransceiver, codec: string): void {
+/** Puts a codec first; the others stay, so that a negotiation never fails for it, unless `only`. */
+export function preferCodec(transceiver: RTCRtpTransceiver, codec: string, only: boolean): void {
   const all = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs;
   if (all === undefined || typeof transceiver.setCodecPreferences !== "function") return;
   const wanted = `video/${codec}`.toLowerCase();
   const isWanted = ({ mimeType }: { readonly mimeType: string }): boolean => mimeType.toLowerCase() === wanted;
-  transceiver.setCodecPreferences([...all.filter(isWanted), ...all.filter((one) => !isWanted(one))]);
+  const wantedOnes = all.filter(isWanted);
+  if (wantedOnes.length === 0) return;
+  const others = all.filter((one) => !isWanted(one) && (!only || one.mimeType.toLowerCase() === "video/rtx"));
+  transceiver.setCodecPreferences([...wantedOnes, ...others]);
 }
 
 /** Profiles that no sender of ours uses only make every offer larger: 60 sections would not fit into a frame. */

@@ -10,7 +10,7 @@ export interface Demand {
   /** Stays the same while the demand exists. */
   readonly key: string;
   readonly streamId: number;
-  /** Track mids of the publisher; undefined: not wanted. */
+  /** Track mids of the publisher, "": whichever the server finds best; undefined: not wanted. */
   readonly video: string | undefined;
   readonly audio: string | undefined;
   /** Takes a free pair, but is no reason to make one (sound that is muted now). */

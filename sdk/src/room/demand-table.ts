@@ -35,9 +35,11 @@ export class DemandTable {
     for (const [streamId, { video, audio }] of streams) {
       for (let index = 0; index < Math.max(video.length, audio.length); index += 1) {
         const entry = { streamId, video: video[index], audio: audio[index] };
+        // Where there is no choice of ours, the server may take a backup in another codec.
+        const mids = { video: video.length > 1, audio: audio.length > 1 };
         const key = keyOf(streamId, index);
         entries.set(key, entry);
-        demands.push(demandOf(key, entry, order, rankOf));
+        demands.push(demandOf(key, entry, mids, order, rankOf));
         order += 1;
       }
     }
@@ -49,7 +51,13 @@ export class DemandTable {
 /** Those who never spoke, in the order they came, after everybody who did. */
 const silentRank = 1_000_000;
 
-function demandOf(key: string, { streamId, video, audio }: DemandEntry, order: number, rankOf: (one: RemotePublication) => number): Demand {
+function demandOf(
+  key: string,
+  { streamId, video, audio }: DemandEntry,
+  isNamed: { readonly video: boolean; readonly audio: boolean },
+  order: number,
+  rankOf: (one: RemotePublication) => number,
+): Demand {
   const wantsVideo = video?.wantsSlot === true;
   const wantsAudio = audio?.wantsSlot === true;
   const any = audio ?? video;
@@ -57,8 +65,8 @@ function demandOf(key: string, { streamId, video, audio }: DemandEntry, order: n
   return {
     key,
     streamId,
-    video: wantsVideo ? video.mid : undefined,
-    audio: wantsAudio ? audio.mid : undefined,
+    video: wantsVideo ? (isNamed.video ? video.mid : "") : undefined,
+    audio: wantsAudio ? (isNamed.audio ? audio.mid : "") : undefined,
     isOptional: !wantsVideo && wantsAudio && audio.muted,
     rank: Number.isFinite(rank) ? rank : silentRank + order,
   };

@@ -260,10 +260,12 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     };
   }
 
-  async #tellMuted({ streamId, mid }: OutgoingTrack, muted: boolean): Promise<void> {
-    if (streamId === 0) return;
+  async #tellMuted(outgoing: OutgoingTrack, muted: boolean): Promise<void> {
+    const places = this.#deps.publisher?.placesOf(outgoing) ?? [];
     try {
-      await this.#deps.request({ case: "setTrackMuted", value: { streamId, mid, muted } });
+      await Promise.all(
+        places.map(({ streamId, mid }) => this.#deps.request({ case: "setTrackMuted", value: { streamId, mid, muted } })),
+      );
     } catch (error) {
       // The next join says how it is.
       if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;

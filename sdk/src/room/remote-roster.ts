@@ -1,4 +1,4 @@
-import type { Participant as WireParticipant, Stream } from "@parley/protocol";
+import { Source, type Participant as WireParticipant, type Stream, type Track } from "@parley/protocol";
 import { TypedEmitter } from "../api/emitter.ts";
 import type { LeaveReason } from "../api/values.ts";
 import { RemoteParticipantState } from "./remote-participant.ts";
@@ -58,11 +58,12 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
   putStream(stream: Stream): void {
     const participant = this.participants.get(stream.participantId);
     if (participant === undefined) return;
-    const present = new Set(stream.tracks.map(({ mid }) => publicationId(stream.streamId, mid)));
+    const tracks = stream.tracks.filter((track, index) => !isBackup(track, stream.tracks.slice(0, index)));
+    const present = new Set(tracks.map(({ mid }) => publicationId(stream.streamId, mid)));
     for (const publication of [...participant.publications.values()]) {
       if (publication.streamId === stream.streamId && !present.has(publication.id)) this.#unpublish(publication, participant);
     }
-    for (const track of stream.tracks) {
+    for (const track of tracks) {
       const known = participant.publications.get(publicationId(stream.streamId, track.mid));
       if (known === undefined) {
         const publication = new RemotePublication(stream, track, this.#deps);
@@ -92,4 +93,9 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
     publication.close();
     this.emit("unpublished", publication, participant);
   }
+}
+
+/** The same source again is the same picture in another codec, for those who cannot decode the first: the server chooses. */
+function isBackup(track: Track, before: readonly Track[]): boolean {
+  return track.source !== Source.CUSTOM && before.some(({ kind, source }) => kind === track.kind && source === track.source);
 }

@@ -46,6 +46,10 @@ const defaultInitialPairs = 4;
 const defaultMaxPairs = 30;
 /** A join may have to wait for a room's new owner. */
 const joinDeadlineMs = 15_000;
+/** Reasons of a removal that nobody wanted: the room's owner has lost us, and we come back. */
+const forgotten: ReadonlySet<string> = new Set(["not-in-room", "session-lost", "session-not-found", "token-expired"]);
+/** A join is all or nothing; with these it may still do without media. */
+const mediaRefusals: ReadonlySet<string> = new Set(["permission-denied", "grant-missing", "no-media-node", "no-common-codec"]);
 /** Of events that come before the answer to the join; more means that something is wrong, and a snapshot helps. */
 const maxEarlyEvents = 1_000;
 
@@ -107,7 +111,7 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
     });
     this.localParticipant = this.#makeLocal();
     this.host = hostTools(
-      (method) => this.#ask(method).then(() => undefined),
+      (method) => this.#moderate(method),
       (id) => this.getParticipant(id)?.permissions,
     );
     this.#wireMedia();
@@ -219,7 +223,12 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
       replacesParticipantId,
       ...(kind === undefined ? {} : { kind: kindToWire(kind) }),
     };
-    const response = await this.#request({ case: "join", value }, joinDeadlineMs);
+    const response = await this.#request({ case: "join", value }, joinDeadlineMs).catch((error: unknown) => {
+      const withoutMedia = error instanceof ParleyError && mediaRefusals.has(error.code) && sessions.length > 0;
+      if (!withoutMedia || turn !== this.#turn) throw error;
+      this.#resetMedia();
+      return this.#request({ case: "join", value: { ...value, sessions: [] } }, joinDeadlineMs);
+    });
     if (turn !== this.#turn) throw sdkError("cancelled");
     if (response?.result.case !== "joined") throw sdkError("connect-failed", "An answer of another kind.");
     this.#onJoined(response.result.value);
@@ -415,6 +424,16 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
     }
   }
 
+  async #moderate(method: RoomMethod): Promise<void> {
+    try {
+      await this.#ask(method);
+    } catch (error) {
+      // The room's end may overtake the answer to the command that ended it.
+      const closes = method.case === "moderate" && method.value.command?.case === "closeRoom";
+      if (!closes || this.#phase !== "out") throw error;
+    }
+  }
+
   #request(method: RoomMethod, deadlineMs?: number): Promise<RoomResponse | undefined> {
     return this.#link.request({ case: "room", value: { roomId: this.#roomId, method } }, deadlineMs);
   }
@@ -466,6 +485,10 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
         return true;
       case "removed": {
         const error = event.value.error === undefined ? undefined : wireError(event.value.error);
+        if (error !== undefined && forgotten.has(error.code)) {
+          this.#rejoin();
+          return true;
+        }
         this.#end(error?.code === "replaced" ? "replaced" : "removed", error);
         return true;
       }
@@ -518,6 +541,11 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
       case "slotsChanged":
         if (event.value.session === "sub") this.#subscriber?.slotsChanged(event.value.slots);
         break;
+      case "codecWanted": {
+        const { streamId, mid, codec, wanted } = event.value;
+        this.#publisher?.backup(streamId, mid, codec, wanted);
+        break;
+      }
       case "sessionState":
         this.#onSessionState(event.value.session, event.value.state);
         break;

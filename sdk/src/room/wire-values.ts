@@ -62,7 +62,11 @@ export const roleToWire = (role: Role): WireRole => roles[role];
 export const roleFromWire = (role: WireRole): Role => wordOf(roles, role) ?? "viewer";
 export const kindToWire = (kind: RoomKind): WireRoomKind => kinds[kind];
 export const qualityFromWire = (quality: Quality): ConnectionQuality => wordOf(qualities, quality) ?? "unknown";
-export const leaveReasonFromWire = (reason: WireLeaveReason): LeaveReason => wordOf(leaveReasons, reason) ?? "left";
+export function leaveReasonFromWire(reason: WireLeaveReason): LeaveReason {
+  // To those who stay, these are all the same: somebody is gone without having said so.
+  const vanished = reason === WireLeaveReason.SESSION_ENDED || reason === WireLeaveReason.TOKEN_EXPIRED;
+  return vanished ? "connection-lost" : (wordOf(leaveReasons, reason) ?? "left");
+}
 export const trackKindFromWire = (kind: WireTrackKind): TrackKind => (kind === WireTrackKind.AUDIO ? "audio" : "video");
 
 export function permissionsFromWire(permissions: WirePermissions | undefined): Permissions {
