@@ -115,7 +115,8 @@ export async function getLocalDevices(
 ): Promise<MediaDeviceInfo[]> {
   const from = devicesOrThrow(options.devices);
   if (options.request === true && kind !== "audiooutput") {
-    const constraints = kind === "videoinput" ? { video: true } : kind === "audioinput" ? { audio: true } : { audio: true, video: true };
+    const constraints =
+      kind === "videoinput" ? { video: true } : kind === "audioinput" ? { audio: true } : { audio: true, video: true };
     try {
       const stream = await from.getUserMedia(constraints);
       for (const track of stream.getTracks()) track.stop();

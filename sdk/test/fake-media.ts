@@ -33,7 +33,11 @@ export class FakeTransceiver {
   stopped = false;
   readonly kind: "audio" | "video";
   readonly direction: string;
-  readonly receiver: { track: FakeTrack; sources: { source: number; timestamp: number }[]; getContributingSources(): unknown };
+  readonly receiver: {
+    track: FakeTrack;
+    sources: { source: number; timestamp: number }[];
+    getContributingSources(): unknown;
+  };
   readonly sender: { track: FakeTrack | null; replaceTrack(track: FakeTrack | null): Promise<void> };
 
   constructor(trackOrKind: FakeTrack | "audio" | "video", direction: string) {

@@ -160,7 +160,10 @@ export class FakeServer {
 
   event(event: MessageInitShape<typeof RoomEventSchema>["event"], changesState = true): void {
     if (changesState) this.revision += 1n;
-    this.keep({ case: "event", value: { roomId: "r", revision: changesState ? this.revision : 0n, ...(event && { event }) } });
+    this.keep({
+      case: "event",
+      value: { roomId: "r", revision: changesState ? this.revision : 0n, ...(event && { event }) },
+    });
   }
 
   keep(frame: ServerFrameInit): void {
@@ -182,7 +185,11 @@ export class FakeServer {
     return participant;
   }
 
-  addStream(id: number, participantId: string, tracks: readonly { mid: string; kind: "audio" | "video"; source: Source }[]): Stream {
+  addStream(
+    id: number,
+    participantId: string,
+    tracks: readonly { mid: string; kind: "audio" | "video"; source: Source }[],
+  ): Stream {
     const stream = create(StreamSchema, {
       streamId: id,
       participantId,
@@ -219,7 +226,8 @@ export class FakeServer {
     if (!socket.isOpen) return;
     if (ack !== 0n) this.#kept = this.#kept.filter(({ seq }) => seq > Number(ack));
     if (frame.case === "connect") this.#onConnect(socket, frame.value.token, frame.value.resume?.lastSeq);
-    else if (frame.case === "ping") this.#deliver(socket, 0, { case: "pong", value: { sentAtMs: frame.value.sentAtMs } });
+    else if (frame.case === "ping")
+      this.#deliver(socket, 0, { case: "pong", value: { sentAtMs: frame.value.sentAtMs } });
     else if (frame.case === "refreshToken") {
       this.tokens.push(frame.value.token);
       this.tokenExpiresAtUnixMs += 100_000;

@@ -53,12 +53,18 @@ test("the packed package installs into an empty project, type-checks and bundles
     const project = join(scratch, "project");
     mkdirSync(project);
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "empty", private: true, type: "module" }));
-    npm(["install", "--silent", "--offline", "--no-audit", "--no-fund", join(scratch, `parley-sdk-${sdkVersion}.tgz`)], project);
+    npm(
+      ["install", "--silent", "--offline", "--no-audit", "--no-fund", join(scratch, `parley-sdk-${sdkVersion}.tgz`)],
+      project,
+    );
     const installed = JSON.parse(readFileSync(join(project, "node_modules/@parley/sdk/package.json"), "utf8"));
     assert.equal(installed.version, sdkVersion);
 
     writeFileSync(join(project, "main.ts"), program);
-    for (const [module, moduleResolution] of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]]) {
+    for (const [module, moduleResolution] of [
+      ["NodeNext", "NodeNext"],
+      ["ESNext", "Bundler"],
+    ]) {
       const compilerOptions = {
         module,
         moduleResolution,

@@ -30,12 +30,18 @@ test("[SIG-1] connect, join and the first offer leave in one flight", async () =
   const connecting = room.connect("http://server/", "token", { room: "r", name: "Ann" });
   await world.advance(60);
   const { frames } = world.server.socket;
-  assert.deepEqual(frames.map(({ frame }) => frame.case), ["connect", "request"]);
+  assert.deepEqual(
+    frames.map(({ frame }) => frame.case),
+    ["connect", "request"],
+  );
   const request = frames[1]?.frame;
   assert.ok(request?.case === "request" && request.value.method.case === "room");
   const { method } = request.value.method.value;
   assert.ok(method.case === "join");
-  assert.deepEqual(method.value.sessions.map(({ session, sections }) => [session, sections.length]), [["sub", 8]]);
+  assert.deepEqual(
+    method.value.sessions.map(({ session, sections }) => [session, sections.length]),
+    [["sub", 8]],
+  );
   assert.equal(room.state, "connecting");
   await world.advance(100);
   await connecting;
@@ -51,7 +57,10 @@ test("tracks given to connect travel with the join", async () => {
   await world.advance(300);
   await connecting;
   assert.equal(world.server.requests.filter(({ method }) => method.case === "openSession").length, 0);
-  assert.deepEqual([...room.localParticipant.publications.values()].map(({ source }) => source), ["camera", "microphone"]);
+  assert.deepEqual(
+    [...room.localParticipant.publications.values()].map(({ source }) => source),
+    ["camera", "microphone"],
+  );
   assert.equal(room.localParticipant.isCameraEnabled, true);
 });
 
@@ -127,7 +136,10 @@ test("more tiles than pairs: one new offer, then all are bound", async () => {
 test("publishing: one offer for two tracks, mute and unmute, the camera's light goes off, unpublish", async () => {
   const world = new FakeWorld();
   const room = await joined(world);
-  const both = Promise.all([room.localParticipant.setCameraEnabled(true), room.localParticipant.setMicrophoneEnabled(true)]);
+  const both = Promise.all([
+    room.localParticipant.setCameraEnabled(true),
+    room.localParticipant.setMicrophoneEnabled(true),
+  ]);
   await world.advance(300);
   const [video] = await both;
   assert.equal(world.server.requests.filter(({ method }) => method.case === "openSession").length, 1);
@@ -147,7 +159,10 @@ test("publishing: one offer for two tracks, mute and unmute, the camera's light 
   const over = room.localParticipant.unpublishTrack(video!);
   await world.advance(200);
   await over;
-  assert.deepEqual([...room.localParticipant.publications.values()].map(({ source }) => source), ["microphone"]);
+  assert.deepEqual(
+    [...room.localParticipant.publications.values()].map(({ source }) => source),
+    ["microphone"],
+  );
 });
 
 test("a refused publication and a refused device reject with their numbers, and leave nothing behind", async () => {
@@ -175,7 +190,10 @@ test("[SIG-4] a broken socket is resumed: nothing missing, nothing twice, media 
   room.on("dataReceived", ({ payload }) => data.push(new TextDecoder().decode(payload)));
   room.on("connectionStateChanged", (state) => states.push(state));
   const say = (text: string): void => {
-    world.server.event({ case: "dataReceived", value: { payload: new TextEncoder().encode(text), reliable: true } }, false);
+    world.server.event(
+      { case: "dataReceived", value: { payload: new TextEncoder().encode(text), reliable: true } },
+      false,
+    );
   };
   say("1");
   world.server.cut();
@@ -241,7 +259,10 @@ test("session-lost: a new PeerConnection for that session only, bound as before"
   assert.ok(world.peers[0]?.closed);
   const open = world.server.requests.findLast(({ method }) => method.case === "openSession")?.method;
   assert.ok(open?.case === "openSession");
-  assert.deepEqual(open.value.bindings.map(({ streamId }) => streamId), [100]);
+  assert.deepEqual(
+    open.value.bindings.map(({ streamId }) => streamId),
+    [100],
+  );
 });
 
 test("a path that goes silent is restarted, and replaced when that does not help", async () => {
@@ -322,7 +343,10 @@ test("[SIG-6] removed, closed and moved", async () => {
   const moved: string[] = [];
   room.on("moved", (to) => moved.push(to));
   const participant = create(ParticipantSchema, { participantId: "me-9", name: "Ann" });
-  const joinedThere = { participantId: "me-9", snapshot: { room: { roomId: "other" }, revision: 1n, participants: [participant] } };
+  const joinedThere = {
+    participantId: "me-9",
+    snapshot: { room: { roomId: "other" }, revision: 1n, participants: [participant] },
+  };
   world.server.keep({
     case: "event",
     value: { roomId: "r", event: { case: "moved", value: { toRoomId: "other", joined: joinedThere } } },
@@ -330,11 +354,19 @@ test("[SIG-6] removed, closed and moved", async () => {
   await world.advance(500);
   assert.deepEqual(moved, ["other"]);
   assert.equal(room.id, "other");
-  const opened = world.server.requests.filter(({ roomId, method }) => roomId === "other" && method.case === "openSession");
-  assert.deepEqual(opened.map(({ method }) => (method.value as { session: string }).session).toSorted(), ["pub", "sub"]);
+  const opened = world.server.requests.filter(
+    ({ roomId, method }) => roomId === "other" && method.case === "openSession",
+  );
+  assert.deepEqual(opened.map(({ method }) => (method.value as { session: string }).session).toSorted(), [
+    "pub",
+    "sub",
+  ]);
   const ended: string[] = [];
   room.on("disconnected", (reason) => ended.push(reason));
-  world.server.keep({ case: "event", value: { roomId: "other", event: { case: "roomClosed", value: { reason: "over" } } } });
+  world.server.keep({
+    case: "event",
+    value: { roomId: "other", event: { case: "roomClosed", value: { reason: "over" } } },
+  });
   assert.deepEqual(ended, ["room-closed"]);
   assert.ok(world.peers.every(({ closed }) => closed));
 });
@@ -344,7 +376,10 @@ test("speakers, quality, mute by host, hands", async () => {
   const bob = world.server.addParticipant("bob");
   const room = await joined(world);
   world.server.event({ case: "speakersChanged", value: { speakers: [{ participantId: "bob", level: 127 }] } }, false);
-  assert.deepEqual(room.activeSpeakers.map(({ id, audioLevel }) => [id, audioLevel]), [["bob", 1]]);
+  assert.deepEqual(
+    room.activeSpeakers.map(({ id, audioLevel }) => [id, audioLevel]),
+    [["bob", 1]],
+  );
   world.server.event({ case: "speakersChanged", value: {} }, false);
   assert.equal(room.remoteParticipants.get("bob")?.isSpeaking, false);
   world.server.event({ case: "participantUpdated", value: { participant: { ...bob, handRaised: true } } });
@@ -367,10 +402,11 @@ test("leaving tells the server and closes everything; the room can connect again
   await leaving;
   assert.equal(room.state, "disconnected");
   const last = world.server.socket.frames.at(-1)?.frame;
-  assert.ok(last?.case === "request" && last.value.method.case === "room" && last.value.method.value.method.case === "leave");
+  assert.ok(
+    last?.case === "request" && last.value.method.case === "room" && last.value.method.value.method.case === "leave",
+  );
   const again = room.connect("ws://server", "token", { room: "r" });
   await world.advance(300);
   await again;
   assert.equal(room.state, "connected");
 });
-

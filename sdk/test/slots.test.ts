@@ -18,9 +18,18 @@ function demand(streamId: number, change: Partial<Demand> = {}): Demand {
 
 test("a stream keeps its pair; audio and video of a stream share it", () => {
   const first = planSlots(pairsOf(3), [demand(1), demand(2)], new Map(), 30);
-  assert.deepEqual([...first.assigned], [[0, "1/0"], [1, "2/0"]]);
+  assert.deepEqual(
+    [...first.assigned],
+    [
+      [0, "1/0"],
+      [1, "2/0"],
+    ],
+  );
   const second = planSlots(pairsOf(3), [demand(3), demand(2, { video: undefined })], first.assigned, 30);
-  assert.deepEqual([...second.assigned].toSorted(), [[0, "3/0"], [1, "2/0"]]);
+  assert.deepEqual([...second.assigned].toSorted(), [
+    [0, "3/0"],
+    [1, "2/0"],
+  ]);
   const bound = Object.fromEntries(second.bindings.map(({ mid, streamId }) => [mid, streamId]));
   assert.deepEqual(bound, { v0: 3, a0: 3, v1: 0, a1: 2, v2: 0, a2: 0 });
   assert.deepEqual(second.speakerMids, []);
@@ -40,7 +49,10 @@ test("muted sound takes a free pair but asks for none", () => {
   const plan = planSlots(pairsOf(1), [quiet, demand(1)], new Map(), 30);
   assert.deepEqual([...plan.assigned.values()], ["1/0"]);
   assert.equal(plan.wantedPairs, 1);
-  assert.deepEqual([...planSlots(pairsOf(2), [quiet, demand(1)], new Map(), 30).assigned.values()].toSorted(), ["1/0", "9/0"]);
+  assert.deepEqual([...planSlots(pairsOf(2), [quiet, demand(1)], new Map(), 30).assigned.values()].toSorted(), [
+    "1/0",
+    "9/0",
+  ]);
 });
 
 test("a slot shows a stream only while it is both expected and observed", () => {
@@ -52,7 +64,10 @@ test("a slot shows a stream only while it is both expected and observed", () => 
   assert.deepEqual(watch.expect(2), [{ type: "stopped", streamId: 1 }]);
   assert.deepEqual(watch.observe(2), [{ type: "shows", streamId: 2 }]);
   assert.deepEqual(watch.expectAny(), []);
-  assert.deepEqual(watch.observe(3), [{ type: "stopped", streamId: 2 }, { type: "shows", streamId: 3 }]);
+  assert.deepEqual(watch.observe(3), [
+    { type: "stopped", streamId: 2 },
+    { type: "shows", streamId: 3 },
+  ]);
   assert.deepEqual(watch.expect(0), [{ type: "stopped", streamId: 3 }]);
 });
 
@@ -124,6 +139,9 @@ test("paging at random, with late and slow switches: a name is never under anoth
       transceiver.play(world.server.bindings.get(transceiver.mid ?? "") ?? 0, world.clock.monoMs());
     }
     await world.advance(300);
-    assert.deepEqual(videos.map(({ track }) => track !== undefined), videos.map((_, index) => index < 5));
+    assert.deepEqual(
+      videos.map(({ track }) => track !== undefined),
+      videos.map((_, index) => index < 5),
+    );
   }
 });

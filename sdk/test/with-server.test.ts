@@ -9,7 +9,11 @@ function once<Name extends keyof RoomEvents>(room: Room, name: Name): Promise<Ro
   return new Promise((resolve) => void room.once(name, (...args) => resolve(args)));
 }
 
-async function enter(server: LocalServer, user: string, claims: Parameters<LocalServer["token"]>[0] = {}): Promise<Room> {
+async function enter(
+  server: LocalServer,
+  user: string,
+  claims: Parameters<LocalServer["token"]>[0] = {},
+): Promise<Room> {
   const room = new Room();
   await room.connect(server.url, server.token({ sub: user, room: "lesson", ...claims }), { name: user });
   return room;
@@ -22,7 +26,10 @@ test("[SIG-6] two people meet, see names and attributes, and talk by data", limi
   const bob = await enter(server, "bob");
   const [seen] = await arrived;
   assert.deepEqual([seen.userId, seen.name, seen.role], ["bob", "bob", "speaker"]);
-  assert.deepEqual([...bob.remoteParticipants.values()].map(({ name }) => name), ["ann"]);
+  assert.deepEqual(
+    [...bob.remoteParticipants.values()].map(({ name }) => name),
+    ["ann"],
+  );
   assert.equal(bob.info?.participantCount, 2);
 
   const heard = once(bob, "dataReceived");
@@ -53,7 +60,10 @@ test("[SIG-6] hosts: lobby, admission, remove, move and close; others may not", 
   const carol = await enter(server, "carol");
   assert.equal(carol.isWaiting, true);
   const [waiting] = await knocks;
-  assert.deepEqual(waiting.map(({ name }) => name), ["carol"]);
+  assert.deepEqual(
+    waiting.map(({ name }) => name),
+    ["carol"],
+  );
   const admitted = once(carol, "admitted");
   await host.host.admit(waiting.map(({ id }) => id));
   await admitted;
@@ -103,7 +113,8 @@ test("[SIG-4] the server is killed and started again: everybody is back by thems
   const readyAtMs = performance.now();
   await Promise.all(back);
   assert.ok(performance.now() - readyAtMs < 5_000);
-  while (ann.remoteParticipants.size < 1 || bob.remoteParticipants.size < 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (ann.remoteParticipants.size < 1 || bob.remoteParticipants.size < 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   const heard = once(bob, "dataReceived");
   await ann.localParticipant.sendData("still here");
   assert.equal(new TextDecoder().decode((await heard)[0].payload), "still here");

@@ -50,7 +50,8 @@ export class Admission {
     switch (this.#state) {
       case "silent": {
         const { frame: content } = frame;
-        if (content.case !== "connect") return this.#refuse(parleyError("bad-frame", "The first frame is not connect."));
+        if (content.case !== "connect")
+          return this.#refuse(parleyError("bad-frame", "The first frame is not connect."));
         this.#state = "verifying";
         return [{ type: "verify", connect: content.value }];
       }

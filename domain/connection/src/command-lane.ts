@@ -83,6 +83,10 @@ export class CommandLane<Command> {
     const gone = this.#entries.filter(which);
     for (const entry of gone) this.answered(entry.id);
     if (this.#entries.length === 0) this.#retryAtMs = undefined;
-    return gone.map(({ id, everReached }) => ({ type: "give-up", id, reason: everReached ? "timeout" : "unavailable" }));
+    return gone.map(({ id, everReached }) => ({
+      type: "give-up",
+      id,
+      reason: everReached ? "timeout" : "unavailable",
+    }));
   }
 }

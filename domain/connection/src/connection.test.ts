@@ -94,7 +94,10 @@ test("[SIG-1] the first frame is connected, with the limits; answers and events 
   const bench = new Bench().attach();
   bench.echo(1);
   bench.data("hello");
-  assert.deepEqual(bench.received.map(({ frame }) => frame.case), ["connected", "response", "event"]);
+  assert.deepEqual(
+    bench.received.map(({ frame }) => frame.case),
+    ["connected", "response", "event"],
+  );
   assert.deepEqual(bench.seqs(), [1, 2]);
   const connected = bench.received[0]?.frame;
   assert.ok(connected?.case === "connected");
@@ -162,7 +165,10 @@ test("[SIG-1] a silent client is disconnected and may resume; a ping keeps it", 
   assert.equal(bench.closes.length, 0);
   bench.nowMs += 1;
   bench.give({ type: "tick" });
-  assert.deepEqual(bench.closes.map(({ code }) => code), [closeCodes.resume.code]);
+  assert.deepEqual(
+    bench.closes.map(({ code }) => code),
+    [closeCodes.resume.code],
+  );
   assert.equal(bench.connection.state, "detached");
   const pong = bench.received.find(({ frame }) => frame.case === "pong");
   assert.ok(pong?.frame.case === "pong" && pong.frame.value.sentAtMs === 7n);
@@ -192,7 +198,10 @@ test("[SIG-5] an expired token ends the socket, a fresh one in time keeps it", (
   assert.equal(bench.closes.length, 0);
   bench.nowMs = 20_000;
   bench.give({ type: "tick" });
-  assert.deepEqual(bench.closes.map(({ code }) => code), [closeCodes["new-token"].code]);
+  assert.deepEqual(
+    bench.closes.map(({ code }) => code),
+    [closeCodes["new-token"].code],
+  );
   const last = bench.received.at(-1);
   assert.ok(last?.frame.case === "disconnect");
   assert.equal(last.frame.value.error?.number, errorTable["token-expired"].number);
@@ -203,7 +212,10 @@ test("[SIG-5] a revoked token ends the connection for good", () => {
   const bench = new Bench().attach();
   bench.give({ type: "revoked", error: parleyError("token-revoked") });
   assert.ok(bench.ended);
-  assert.deepEqual(bench.closes.map(({ code }) => code), [closeCodes.ended.code]);
+  assert.deepEqual(
+    bench.closes.map(({ code }) => code),
+    [closeCodes.ended.code],
+  );
 });
 
 test("[SIG-1] draining sends the client away with a pause, and keeps the connection for a resume", () => {
@@ -223,14 +235,20 @@ test("[SIG-1] too many requests are refused by number; a client that does not li
   assert.equal(last.value.result.value.number, errorTable["rate-limited"].number);
   assert.ok(last.value.result.value.retryAfterMs > 0);
   for (let id = 7; id <= 20; id += 1) bench.echo(id);
-  assert.deepEqual(bench.closes.map(({ code }) => code), [closeCodes.later.code]);
+  assert.deepEqual(
+    bench.closes.map(({ code }) => code),
+    [closeCodes.later.code],
+  );
 });
 
 test("[SIG-1] data messages have a size and a rate", () => {
   const bench = new Bench({ dataMessageBurst: 2, dataMessagesPerSecond: 1 }).attach();
   bench.room(1, "sendData", defaultConnectionPolicy.dataMessageBytes + 1);
   for (const id of [2, 3, 4]) bench.room(id, "sendData", 10);
-  assert.deepEqual(bench.commands.map(({ requestId }) => requestId), [2, 3]);
+  assert.deepEqual(
+    bench.commands.map(({ requestId }) => requestId),
+    [2, 3],
+  );
   const numbers = bench.received.flatMap(({ frame }) =>
     frame.case === "response" && frame.value.result.case === "error" ? [frame.value.result.value.number] : [],
   );
@@ -260,14 +278,20 @@ test("[SIG-1] violations end the connection: a second connect, an impossible ack
     const bench = new Bench().attach();
     bench.frame(frame);
     assert.ok(bench.ended);
-    assert.deepEqual(bench.closes.map(({ code, reason }) => [code, reason]), [[closeCodes.ended.code, "bad-frame"]]);
+    assert.deepEqual(
+      bench.closes.map(({ code, reason }) => [code, reason]),
+      [[closeCodes.ended.code, "bad-frame"]],
+    );
   }
 });
 
 test("[SIG-4] the old socket is told that a newer one has come", () => {
   const bench = new Bench().attach();
   bench.give({ type: "replaced" });
-  assert.deepEqual(bench.closes.map(({ code }) => code), [closeCodes.replaced.code]);
+  assert.deepEqual(
+    bench.closes.map(({ code }) => code),
+    [closeCodes.replaced.code],
+  );
   bench.attach(0);
   assert.equal(bench.connection.state, "attached");
 });

@@ -47,7 +47,12 @@ export type ConnectionInput =
   | { readonly type: "socket-closed" }
   /** The client has come with a newer socket; the old one is still attached. */
   | { readonly type: "replaced" }
-  | { readonly type: "answered"; readonly requestId: number; readonly result: CommandResult; readonly bufferedBytes: number }
+  | {
+      readonly type: "answered";
+      readonly requestId: number;
+      readonly result: CommandResult;
+      readonly bufferedBytes: number;
+    }
   | { readonly type: "event"; readonly delivery: Delivery; readonly bufferedBytes: number }
   | { readonly type: "token-refreshed"; readonly expiry: TokenExpiry | undefined }
   | { readonly type: "token-refused"; readonly error: ParleyError }
@@ -64,7 +69,12 @@ export type ConnectionOutput =
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Close the socket that is attached, after what was sent; from here on it is not attached. */
   | { readonly type: "close-socket"; readonly code: number; readonly reason: string }
-  | { readonly type: "command"; readonly requestId: number; readonly request: RoomRequest; readonly deadlineAtMs: number }
+  | {
+      readonly type: "command";
+      readonly requestId: number;
+      readonly request: RoomRequest;
+      readonly deadlineAtMs: number;
+    }
   | { readonly type: "verify-token"; readonly token: string }
   | { readonly type: "dropped-lossy" }
   /** Gone for good. */
@@ -312,7 +322,11 @@ export class Connection {
   ): void {
     const seq = this.#kept.nextSeq;
     const value = { requestId: BigInt(requestId), ...(result === undefined ? {} : { result }) };
-    this.#keepAndSend(encodeServerFrame({ seq: BigInt(seq), frame: { case: "response", value } }), bufferedBytes, nowMs);
+    this.#keepAndSend(
+      encodeServerFrame({ seq: BigInt(seq), frame: { case: "response", value } }),
+      bufferedBytes,
+      nowMs,
+    );
   }
 
   #onEvent(delivery: Delivery, bufferedBytes: number, nowMs: number): void {

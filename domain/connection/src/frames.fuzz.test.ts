@@ -9,7 +9,10 @@ import { decodeClientFrame } from "./frames.ts";
 import { defaultConnectionPolicy } from "./policy.ts";
 
 const seeds = [
-  create(ClientFrameSchema, { ack: 3n, frame: { case: "connect", value: { token: "a.b.c", resume: { resumeToken: "x", lastSeq: 5n } } } }),
+  create(ClientFrameSchema, {
+    ack: 3n,
+    frame: { case: "connect", value: { token: "a.b.c", resume: { resumeToken: "x", lastSeq: 5n } } },
+  }),
   create(ClientFrameSchema, { frame: { case: "ping", value: { sentAtMs: 99n, rttMs: 3 } } }),
   create(ClientFrameSchema, { frame: { case: "refreshToken", value: { token: "t" } } }),
   create(ClientFrameSchema, {
@@ -27,7 +30,13 @@ const seeds = [
               value: {
                 name: "ann",
                 attributes: { a: "b" },
-                sessions: [{ session: "sub", offerSdp: "v=0", sections: [{ mid: "0", use: { case: "receive", value: { pair: 1 } } }] }],
+                sessions: [
+                  {
+                    session: "sub",
+                    offerSdp: "v=0",
+                    sections: [{ mid: "0", use: { case: "receive", value: { pair: 1 } } }],
+                  },
+                ],
               },
             },
           },
@@ -46,7 +55,10 @@ test("[SIG-1] client frames: no input breaks the reader or the connection", () =
   for (let round = 0; more(round); round += 1) {
     const inputs = [
       decodeClientFrame(mutateBytes(random.pick(binary), random), "binary"),
-      decodeClientFrame(mutateText(random.pick(text), random, ['"', "{", "}", "[", "1e999", "null", "\\u0000"]), "json"),
+      decodeClientFrame(
+        mutateText(random.pick(text), random, ['"', "{", "}", "[", "1e999", "null", "\\u0000"]),
+        "json",
+      ),
     ];
     for (const input of inputs) {
       if (!input.ok) {

@@ -29,16 +29,25 @@ test("[SIG-1] admission refuses another first frame, silence, and a flood before
     return output?.type === "refuse" ? output.error.name : undefined;
   };
   const first = new Admission(defaultConnectionPolicy, 0);
-  assert.equal(refusal(first, () => first.handle({ type: "frame", frame: ping }, 0)), "bad-frame");
+  assert.equal(
+    refusal(first, () => first.handle({ type: "frame", frame: ping }, 0)),
+    "bad-frame",
+  );
   const silent = new Admission(defaultConnectionPolicy, 0);
   const late = defaultConnectionPolicy.connectDeadlineMs;
-  assert.equal(refusal(silent, () => silent.handle({ type: "tick" }, late)), "connect-timeout");
+  assert.equal(
+    refusal(silent, () => silent.handle({ type: "tick" }, late)),
+    "connect-timeout",
+  );
   const flood = new Admission(defaultConnectionPolicy, 0);
   flood.handle({ type: "frame", frame: connect }, 0);
   for (let sent = 0; sent < defaultConnectionPolicy.maxPipelinedFrames; sent += 1) {
     assert.deepEqual(flood.handle({ type: "frame", frame: ping }, 0), []);
   }
-  assert.equal(refusal(flood, () => flood.handle({ type: "frame", frame: ping }, 0)), "rate-limited");
+  assert.equal(
+    refusal(flood, () => flood.handle({ type: "frame", frame: ping }, 0)),
+    "rate-limited",
+  );
 });
 
 test("[SIG-4] the resume buffer is bounded in bytes and in frames", () => {
@@ -46,10 +55,16 @@ test("[SIG-4] the resume buffer is bounded in bytes and in frames", () => {
   for (let index = 0; index < 20; index += 1) buffer.push(new Uint8Array(30));
   assert.equal(buffer.length, 3);
   assert.equal(buffer.sizeBytes, 90);
-  assert.deepEqual(buffer.since(17)?.map(({ seq }) => seq), [18, 19, 20]);
+  assert.deepEqual(
+    buffer.since(17)?.map(({ seq }) => seq),
+    [18, 19, 20],
+  );
   assert.equal(buffer.since(16), undefined);
   assert.ok(buffer.acknowledge(19));
-  assert.deepEqual(buffer.since(19)?.map(({ seq }) => seq), [20]);
+  assert.deepEqual(
+    buffer.since(19)?.map(({ seq }) => seq),
+    [20],
+  );
   assert.deepEqual(buffer.since(20), []);
 });
 
@@ -62,7 +77,10 @@ test("[SIG-2] a lane keeps the order of commands over failures and gives up at t
   assert.deepEqual(lane.add(3, "leave", 900, 2), [], "waits behind the others");
   assert.equal(lane.nextAtMs, 101);
   const resent = lane.tick(101);
-  assert.deepEqual(resent.map((output) => output.id), [1, 2, 3]);
+  assert.deepEqual(
+    resent.map((output) => output.id),
+    [1, 2, 3],
+  );
   lane.answered(1);
   lane.answered(2);
   assert.deepEqual(lane.failed(3, "timeout", 901), [{ type: "give-up", id: 3, reason: "timeout" }]);
@@ -70,7 +88,12 @@ test("[SIG-2] a lane keeps the order of commands over failures and gives up at t
 });
 
 test("[SIG-1] sockets are counted by address and user, and released once", () => {
-  const counts = new SocketCounts({ ...defaultSocketLimits, maxPerUser: 2, maxPerAddress: 4, maxUnauthenticatedPerAddress: 3 });
+  const counts = new SocketCounts({
+    ...defaultSocketLimits,
+    maxPerUser: 2,
+    maxPerAddress: 4,
+    maxUnauthenticatedPerAddress: 3,
+  });
   const admit = (): Exclude<ReturnType<SocketCounts["admit"]>, { name: string }> => {
     const ticket = counts.admit("10.0.0.1");
     assert.ok(!("name" in ticket));
@@ -92,9 +115,16 @@ test("[SIG-1] sockets are counted by address and user, and released once", () =>
 });
 
 test("an event's frame by hand equals the encoder's", () => {
-  const event = create(RoomEventSchema, { roomId: "r", revision: 3n, event: { case: "roomClosed", value: { reason: "x" } } });
+  const event = create(RoomEventSchema, {
+    roomId: "r",
+    revision: 3n,
+    event: { case: "roomClosed", value: { reason: "x" } },
+  });
   for (const seq of [0, 1, 127, 128, 70_000]) {
-    const whole = toBinary(ServerFrameSchema, create(ServerFrameSchema, { seq: BigInt(seq), frame: { case: "event", value: event } }));
+    const whole = toBinary(
+      ServerFrameSchema,
+      create(ServerFrameSchema, { seq: BigInt(seq), frame: { case: "event", value: event } }),
+    );
     assert.deepEqual(encodeEventFrame(seq, toBinary(RoomEventSchema, event)), whole);
   }
 });

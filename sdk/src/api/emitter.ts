@@ -10,9 +10,9 @@ export interface Emitter<Events extends { readonly [Name in keyof Events]: reado
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this;
 }
 
-export class TypedEmitter<Events extends { readonly [Name in keyof Events]: readonly unknown[] }>
-  implements Emitter<Events>
-{
+export class TypedEmitter<
+  Events extends { readonly [Name in keyof Events]: readonly unknown[] },
+> implements Emitter<Events> {
   readonly #listeners: { [Name in keyof Events]?: Set<Listener<Events[Name]>> } = {};
 
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {

@@ -12,7 +12,11 @@ const sdkErrors = {
     retryable: false,
     text: "Browsers give camera and microphone only to pages from HTTPS or localhost.",
   },
-  "device-permission-denied": { number: 20007, retryable: false, text: "Camera, microphone or screen was not allowed." },
+  "device-permission-denied": {
+    number: 20007,
+    retryable: false,
+    text: "Camera, microphone or screen was not allowed.",
+  },
   "device-not-found": { number: 20008, retryable: false, text: "There is no such camera or microphone." },
   "device-in-use": { number: 20009, retryable: true, text: "The camera or microphone is used by another program." },
   "device-failed": { number: 20010, retryable: true, text: "The camera or microphone could not be started." },
@@ -41,7 +45,10 @@ export class ParleyError extends Error {
     code: ParleyErrorName,
     options: { number: number; message: string; retryable: boolean; retryAfterMs?: number; cause?: unknown },
   ) {
-    super(`${options.message} (${code}, ${options.number})`, options.cause === undefined ? {} : { cause: options.cause });
+    super(
+      `${options.message} (${code}, ${options.number})`,
+      options.cause === undefined ? {} : { cause: options.cause },
+    );
     this.name = "ParleyError";
     this.code = code;
     this.number = options.number;

@@ -7,15 +7,7 @@ import type {
   TrackPublishOptions,
   VideoCaptureOptions,
 } from "./options.ts";
-import type {
-  Attributes,
-  ConnectionQuality,
-  Dimensions,
-  Permissions,
-  Role,
-  TrackKind,
-  TrackSource,
-} from "./values.ts";
+import type { Attributes, ConnectionQuality, Dimensions, Permissions, Role, TrackKind, TrackSource } from "./values.ts";
 
 /** Somebody in the room. The object stays the same while the participant is there; its fields change. */
 export interface Participant {

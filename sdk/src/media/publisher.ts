@@ -90,9 +90,9 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
   async replace(outgoing: OutgoingTrack, track: MediaStreamTrack | null): Promise<void> {
     const entries = this.#entries.filter((candidate) => candidate.outgoing === outgoing);
     await Promise.all(
-      [...entries, ...this.#backupsOf(outgoing)].map((entry) => {
+      [...entries, ...this.#backupsOf(outgoing)].map(async (entry) => {
         entry.outgoing.track = track;
-        return entry.transceiver?.sender.replaceTrack(track);
+        await entry.transceiver?.sender.replaceTrack(track);
       }),
     );
   }
@@ -217,4 +217,3 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     this.#entries = this.#entries.filter(({ removed }) => !removed);
   }
 }
-

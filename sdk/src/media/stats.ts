@@ -130,13 +130,21 @@ export function selectedPair(entries: readonly StatsEntry[]): StatsEntry | undef
   const selectedId = text(transport, "selectedCandidatePairId");
   const pairs = entries.filter((entry) => entry["type"] === "candidate-pair");
   if (selectedId !== undefined) return pairs.find((pair) => pair["id"] === selectedId);
-  return pairs.find((pair) => pair["selected"] === true || (pair["nominated"] === true && pair["state"] === "succeeded"));
+  return pairs.find(
+    (pair) => pair["selected"] === true || (pair["nominated"] === true && pair["state"] === "succeeded"),
+  );
 }
 
-function transportOf(reports: readonly SessionReport[], pairs: readonly (StatsEntry | undefined)[]): string | undefined {
+function transportOf(
+  reports: readonly SessionReport[],
+  pairs: readonly (StatsEntry | undefined)[],
+): string | undefined {
   for (const [index, { entries }] of reports.entries()) {
     const localId = text(pairs[index], "localCandidateId");
-    const protocol = text(entries.find((entry) => entry["id"] === localId), "protocol");
+    const protocol = text(
+      entries.find((entry) => entry["id"] === localId),
+      "protocol",
+    );
     if (protocol !== undefined) return protocol;
   }
   return undefined;

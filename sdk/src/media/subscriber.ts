@@ -175,11 +175,22 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   /** Sections have their mids once the offer is set. */
   #takeSlots(): void {
     for (const { audio, video } of this.#pairs) {
-      for (const [kind, transceiver] of [["audio", audio], ["video", video]] as const) {
+      for (const [kind, transceiver] of [
+        ["audio", audio],
+        ["video", video],
+      ] as const) {
         const { mid } = transceiver;
         if (mid === null || this.#slots.has(mid)) continue;
         const watch = new SlotWatch();
-        this.#slots.set(mid, { mid, kind, transceiver, watch, key: undefined, requested: nothing(mid), isAudible: false });
+        this.#slots.set(mid, {
+          mid,
+          kind,
+          transceiver,
+          watch,
+          key: undefined,
+          requested: nothing(mid),
+          isAudible: false,
+        });
       }
     }
   }

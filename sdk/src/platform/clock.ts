@@ -2,7 +2,8 @@ import type { Clock, Timer } from "@parley/foundation";
 
 /** Node's timers keep the process alive unless told otherwise; browsers have no such thing. */
 function unref(timer: unknown): void {
-  if (typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function") timer.unref();
+  if (typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function")
+    timer.unref();
 }
 
 function timerOf(handle: ReturnType<typeof setTimeout>, clear: (handle: ReturnType<typeof setTimeout>) => void): Timer {

@@ -107,8 +107,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     return this.#exclusive("screen", async () => {
       const present = this.getPublication("screen");
       if (!enabled) {
-        const audio = this.getPublication("screen-audio");
-        await Promise.all([present, audio].map((one) => one && this.unpublishTrack(one, true)));
+        const shared = [present, this.getPublication("screen-audio")].filter((one) => one !== undefined);
+        await Promise.all(shared.map((one) => this.unpublishTrack(one, true)));
         return undefined;
       }
       if (present !== undefined) return present;
@@ -118,7 +118,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
       if ("contentHint" in video) video.contentHint = "detail";
       try {
         const publishing = [this.#publish(video, { ...publish, source: "screen" }, undefined)];
-        if (audio !== undefined) publishing.push(this.#publish(audio, { ...publish, source: "screen-audio" }, undefined));
+        if (audio !== undefined)
+          publishing.push(this.#publish(audio, { ...publish, source: "screen-audio" }, undefined));
         return (await Promise.all(publishing))[0];
       } catch (error) {
         video.stop();
@@ -236,7 +237,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   async #publish(track: MediaStreamTrack, options: TrackPublishOptions, reopen: Opener): Promise<LocalPublication> {
     const { publisher } = this.#deps;
     if (publisher === undefined) throw sdkError("media-unsupported");
-    if ([...this.#all].some((one) => one.track === track)) throw sdkError("bad-argument", "The track is published already.");
+    if ([...this.#all].some((one) => one.track === track))
+      throw sdkError("bad-argument", "The track is published already.");
     const outgoing = this.#outgoingOf(track, options);
     const publication = new LocalPublication(outgoing, track, reopen, this.#publicationDeps(publisher));
     this.#all.add(publication);
@@ -264,7 +266,9 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     const places = this.#deps.publisher?.placesOf(outgoing) ?? [];
     try {
       await Promise.all(
-        places.map(({ streamId, mid }) => this.#deps.request({ case: "setTrackMuted", value: { streamId, mid, muted } })),
+        places.map(({ streamId, mid }) =>
+          this.#deps.request({ case: "setTrackMuted", value: { streamId, mid, muted } }),
+        ),
       );
     } catch (error) {
       // The next join says how it is.
@@ -275,7 +279,10 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   #outgoingOf(track: MediaStreamTrack, options: TrackPublishOptions): OutgoingTrack {
     const kind = track.kind === "audio" ? "audio" : "video";
     const source = options.source ?? (kind === "audio" ? "microphone" : "camera");
-    const { videoMaxBitrateBps, audioMaxBitrateBps, videoCodec } = { ...this.#deps.options.publishDefaults, ...options };
+    const { videoMaxBitrateBps, audioMaxBitrateBps, videoCodec } = {
+      ...this.#deps.options.publishDefaults,
+      ...options,
+    };
     const settings = kind === "video" && typeof track.getSettings === "function" ? track.getSettings() : {};
     if (source === "custom" && options.stream === undefined) this.#customCount += 1;
     return {

@@ -7,7 +7,6 @@ export class RemoteParticipantState extends ParticipantState implements RemotePa
   readonly isLocal = false;
   readonly publications = new Map<string, RemotePublication>();
 
-
   getPublication(source: TrackSource): RemotePublication | undefined {
     for (const publication of this.publications.values()) if (publication.source === source) return publication;
     return undefined;

@@ -61,7 +61,8 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
     const tracks = stream.tracks.filter((track, index) => !isBackup(track, stream.tracks.slice(0, index)));
     const present = new Set(tracks.map(({ mid }) => publicationId(stream.streamId, mid)));
     for (const publication of [...participant.publications.values()]) {
-      if (publication.streamId === stream.streamId && !present.has(publication.id)) this.#unpublish(publication, participant);
+      if (publication.streamId === stream.streamId && !present.has(publication.id))
+        this.#unpublish(publication, participant);
     }
     for (const track of tracks) {
       const known = participant.publications.get(publicationId(stream.streamId, track.mid));
@@ -97,5 +98,7 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
 
 /** The same source again is the same picture in another codec, for those who cannot decode the first: the server chooses. */
 function isBackup(track: Track, before: readonly Track[]): boolean {
-  return track.source !== Source.CUSTOM && before.some(({ kind, source }) => kind === track.kind && source === track.source);
+  return (
+    track.source !== Source.CUSTOM && before.some(({ kind, source }) => kind === track.kind && source === track.source)
+  );
 }

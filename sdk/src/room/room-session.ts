@@ -49,7 +49,12 @@ const joinDeadlineMs = 15_000;
 /** Reasons of a removal that nobody wanted: the room's owner has lost us, and we come back. */
 const forgotten: ReadonlySet<string> = new Set(["not-in-room", "session-lost", "session-not-found", "token-expired"]);
 /** A join is all or nothing; with these it may still do without media. */
-const mediaRefusals: ReadonlySet<string> = new Set(["permission-denied", "grant-missing", "no-media-node", "no-common-codec"]);
+const mediaRefusals: ReadonlySet<string> = new Set([
+  "permission-denied",
+  "grant-missing",
+  "no-media-node",
+  "no-common-codec",
+]);
 /** Of events that come before the answer to the join; more means that something is wrong, and a snapshot helps. */
 const maxEarlyEvents = 1_000;
 

@@ -62,7 +62,8 @@ export class Roster {
       if (streams.get(stream.streamId)?.participantId !== stream.participantId) changes.push(this.#dropStream(stream));
     }
     for (const participant of this.#participants.values()) {
-      if (!participants.has(participant.participantId)) changes.push(...this.#drop(participant, LeaveReason.UNSPECIFIED));
+      if (!participants.has(participant.participantId))
+        changes.push(...this.#drop(participant, LeaveReason.UNSPECIFIED));
     }
     for (const participant of participants.values()) changes.push(this.#put(participant));
     for (const stream of streams.values()) changes.push(this.#putStream(stream));

@@ -96,7 +96,8 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
 
   /** Resolves when the server has let us in. Requests may be made at once: they travel with the connect frame. */
   connect(url: string, token: TokenSource): Promise<void> {
-    if (this.#state !== "idle" && this.#state !== "closed") return Promise.reject(sdkError("bad-argument", "Connected already."));
+    if (this.#state !== "idle" && this.#state !== "closed")
+      return Promise.reject(sdkError("bad-argument", "Connected already."));
     this.#url = url;
     this.#tokenSource = token;
     this.#needsFreshToken = false;
@@ -145,7 +146,9 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
     const first = this.#attempt === 0 && !this.#everEstablished;
     this.#cancel("retry");
     this.#cancel("attempt");
-    this.#timers.attempt = this.#clock.after(attemptTimeoutMs, () => this.#broken(sdkError("connect-failed", "No answer.")));
+    this.#timers.attempt = this.#clock.after(attemptTimeoutMs, () =>
+      this.#broken(sdkError("connect-failed", "No answer.")),
+    );
     let token: string | undefined;
     let opened = false;
     let socket: SignalSocket | undefined;
@@ -286,7 +289,12 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
     const wantsToken = name !== undefined && errorTable[name].retry === "new-token";
     if (reconnect) {
       this.#broken(failure, retryAfterMs);
-    } else if (wantsToken && typeof this.#tokenSource === "function" && !this.#needsFreshToken && name !== "token-revoked") {
+    } else if (
+      wantsToken &&
+      typeof this.#tokenSource === "function" &&
+      !this.#needsFreshToken &&
+      name !== "token-revoked"
+    ) {
       this.#needsFreshToken = true;
       this.#broken(failure);
     } else {
@@ -329,7 +337,9 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
     const value = { sentAtMs: BigInt(Math.floor(this.#clock.monoMs())), rttMs: Math.round(this.#rttMs ?? 0) };
     this.#sendFrame({ frame: { case: "ping", value } });
     this.#cancel("pong");
-    this.#timers.pong = this.#clock.after(timeoutMs, () => this.#broken(sdkError("connect-failed", "The server is silent.")));
+    this.#timers.pong = this.#clock.after(timeoutMs, () =>
+      this.#broken(sdkError("connect-failed", "The server is silent.")),
+    );
   }
 
   #scheduleRefresh(expiresAtUnixMs: number, serverNowUnixMs: number): void {

@@ -45,7 +45,9 @@ export class PendingRequests {
   }
 
   /** The frames of what waits, oldest first: everything, or only what was never sent. Marks them as sent. */
-  frames(which: "all" | "unsent"): { readonly id: bigint; readonly deadlineMs: number; readonly method: RequestMethod }[] {
+  frames(
+    which: "all" | "unsent",
+  ): { readonly id: bigint; readonly deadlineMs: number; readonly method: RequestMethod }[] {
     const frames = [];
     for (const entry of this.#entries.values()) {
       if (which === "unsent" && entry.sent) continue;
@@ -74,4 +76,3 @@ export class PendingRequests {
     return entry;
   }
 }
-

@@ -18,7 +18,8 @@ export type OpenSocket = (url: string, protocol: string, handlers: SocketHandler
 /** Sockets by a WebSocket class, a browser's or one like it. */
 export function openWebSocket(Socket: typeof WebSocket | undefined): OpenSocket {
   return (url, protocol, handlers) => {
-    if (Socket === undefined) throw sdkError("connect-failed", "There is no WebSocket here; give one in `environment`.");
+    if (Socket === undefined)
+      throw sdkError("connect-failed", "There is no WebSocket here; give one in `environment`.");
     const socket = new Socket(url, protocol);
     socket.binaryType = "arraybuffer";
     let over = false;

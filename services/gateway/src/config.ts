@@ -1,4 +1,9 @@
-import { defaultConnectionPolicy, defaultSocketLimits, type ConnectionPolicy, type SocketLimits } from "@parley/domain-connection";
+import {
+  defaultConnectionPolicy,
+  defaultSocketLimits,
+  type ConnectionPolicy,
+  type SocketLimits,
+} from "@parley/domain-connection";
 
 export interface GatewayConfig {
   readonly policy: ConnectionPolicy;

@@ -87,7 +87,10 @@ class WebSocketGateway implements Gateway {
       maxPayload: config.policy.maxFrameBytes * readableFactor,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
-    this.#metrics = gatewayMetrics(deps.metrics, () => ({ sockets: this.socketCount, connections: this.connectionCount }));
+    this.#metrics = gatewayMetrics(deps.metrics, () => ({
+      sockets: this.socketCount,
+      connections: this.connectionCount,
+    }));
     this.#timers = [
       deps.clock.every(config.tickPeriodMs, () => this.#tick()),
       deps.clock.every(config.presencePeriodMs, () => announcePresence(deps.bus, deps.ownerId, this.#held.values())),
@@ -194,7 +197,8 @@ class WebSocketGateway implements Gateway {
       return;
     }
     if (visitor.held !== undefined) visitor.held.frame(visitor.socket, frame.value);
-    else this.#admit(visitor, visitor.admission.handle({ type: "frame", frame: frame.value }, this.#deps.clock.monoMs()));
+    else
+      this.#admit(visitor, visitor.admission.handle({ type: "frame", frame: frame.value }, this.#deps.clock.monoMs()));
   }
 
   #admit(visitor: Visitor, outputs: readonly AdmissionOutput[]): void {

@@ -28,5 +28,8 @@ export function announcePresence(bus: Bus, ownerId: string, held: Iterable<HeldC
 }
 
 export function announceGone(bus: Bus, appId: string, connectionId: string): void {
-  bus.publish(subjects.connectionGone, toBinary(ConnectionGoneSchema, create(ConnectionGoneSchema, { appId, connectionId })));
+  bus.publish(
+    subjects.connectionGone,
+    toBinary(ConnectionGoneSchema, create(ConnectionGoneSchema, { appId, connectionId })),
+  );
 }

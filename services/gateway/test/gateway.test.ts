@@ -33,7 +33,10 @@ test("[SIG-1] connect, join and requests in one flight, binary and JSON", slow, 
 test("[SIG-4] a broken socket resumes: events of the gap arrive once, requests are not repeated", slow, async () => {
   await using bench = await GatewayBench.start();
   const first = await bench.connected();
-  const { connectionId, resumeToken } = (first.frames[0]?.frame.value ?? {}) as { connectionId: string; resumeToken: string };
+  const { connectionId, resumeToken } = (first.frames[0]?.frame.value ?? {}) as {
+    connectionId: string;
+    resumeToken: string;
+  };
   first.join(1, "r");
   await first.next("response");
   bench.publish(connectionId, { roomId: "r", revision: 1n, event: { case: "roomClosed", value: { reason: "1" } } });
@@ -50,7 +53,10 @@ test("[SIG-4] a broken socket resumes: events of the gap arrive once, requests a
   const connected = await second.next("connected");
   assert.equal(connected.resumed, true);
   assert.equal(connected.connectionId, connectionId);
-  assert.deepEqual([await second.next("event"), await second.next("event")].map((event) => Number(event.revision)), [1, 2]);
+  assert.deepEqual(
+    [await second.next("event"), await second.next("event")].map((event) => Number(event.revision)),
+    [1, 2],
+  );
   assert.equal(Number((await second.next("response")).requestId), 2);
   assert.equal(bench.commands.length, 1);
 });
@@ -174,7 +180,10 @@ test("[SIG-1] ids such as > and a.* stay within their tenant", slow, async () =>
   const hostile = [">", "*", "a.*", "x.command", "..", "a b"];
   hostile.forEach((roomId, index) => socket.join(index + 1, roomId));
   for (const _ of hostile) await socket.next("response");
-  assert.deepEqual(subjects, hostile.map((id) => `room.${subjectToken("app")}.${subjectToken(id)}.command`));
+  assert.deepEqual(
+    subjects,
+    hostile.map((id) => `room.${subjectToken("app")}.${subjectToken(id)}.command`),
+  );
   for (const subject of subjects) assert.match(subject, /^room\.[\w-]+\.[\w-]+\.command$/);
 });
 
@@ -210,18 +219,34 @@ test("[SIG-1] draining tells everybody to come back, and lets nobody in", slow, 
 });
 
 test("[SIG-1] a client that does not read loses lossy events, then its socket, then nothing", slow, async () => {
-  const policy = { ...defaultConnectionPolicy, closeWatermarkBytes: 512 << 10, resumeBufferBytes: 64 << 20, resumeBufferFrames: 1e6 };
+  const policy = {
+    ...defaultConnectionPolicy,
+    closeWatermarkBytes: 512 << 10,
+    resumeBufferBytes: 64 << 20,
+    resumeBufferFrames: 1e6,
+  };
   await using bench = await GatewayBench.start({ policy });
   const socket = await bench.connected();
-  const { connectionId, resumeToken } = (socket.frames[0]?.frame.value ?? {}) as { connectionId: string; resumeToken: string };
+  const { connectionId, resumeToken } = (socket.frames[0]?.frame.value ?? {}) as {
+    connectionId: string;
+    resumeToken: string;
+  };
   socket.ws.pause();
   const payload = new Uint8Array(10_000);
   let sent = 0;
   for (let batch = 0; batch < 60; batch += 1) {
     for (let index = 0; index < 20; index += 1) {
       sent += 1;
-      bench.publish(connectionId, { roomId: "r", event: { case: "dataReceived", value: { payload, topic: String(sent) } } });
-      bench.publish(connectionId, { roomId: "r", event: { case: "dataReceived", value: { payload, topic: "lossy" } } }, "app", true);
+      bench.publish(connectionId, {
+        roomId: "r",
+        event: { case: "dataReceived", value: { payload, topic: String(sent) } },
+      });
+      bench.publish(
+        connectionId,
+        { roomId: "r", event: { case: "dataReceived", value: { payload, topic: "lossy" } } },
+        "app",
+        true,
+      );
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -229,7 +254,9 @@ test("[SIG-1] a client that does not read loses lossy events, then its socket, t
   await socket.closed();
   const handled = socket.frames.reduce((highest, { seq }) => (seq > highest ? seq : highest), 0n);
   const again = bench.socket();
-  again.send({ frame: { case: "connect", value: { token: bench.token(), resume: { resumeToken, lastSeq: handled } } } });
+  again.send({
+    frame: { case: "connect", value: { token: bench.token(), resume: { resumeToken, lastSeq: handled } } },
+  });
   assert.equal((await again.next("connected")).resumed, true);
   for (let expected = Number(handled) + 1; expected <= sent; expected += 1) {
     const event = await again.next("event");
