@@ -18,7 +18,8 @@ void NackTracker::on_packet(uint64_t sequence, int64_t now_us) {
   }
   const uint64_t gap = sequence - highest_ - 1;
   if (gap > kMaxMissing) {
-    lost_ += gap + missing_.size();
+    // RFC 3550 A.1: beyond MAX_DROPOUT the numbers began anew, and nothing is known of how much was lost.
+    lost_ += (gap > kMaxDropout ? 0 : gap) + missing_.size();
     missing_.clear();
     overflow_ = true;
   } else {

@@ -89,15 +89,19 @@ SlotOutput SlotRewriter::next(const SlotInput& in, int64_t now_us) {
   const int64_t index = static_cast<int64_t>(in.sequence) + epoch->sequence_delta;
   if (index > static_cast<int64_t>(last_index_)) {
     if (newer(in.timestamp, newest_in_timestamp_)) {
-      const uint32_t delta = slew(in, now_us);
-      if (delta != epoch->timestamp_delta && newer(in.timestamp + delta, last_timestamp_)) {
-        SlotEpoch changed = *epoch;
-        changed.first_out = static_cast<uint64_t>(index);
-        changed.timestamp_delta = delta;
-        epoch = &push(changed);
-        step_us_ = now_us;
+      // Only where the packet before has been seen is this surely the first of its frame: a late one of the same frame, or one
+      // sent again, must get the same offset, and offsets are found by the outgoing number.
+      if (index == static_cast<int64_t>(last_index_) + 1) {
+        const uint32_t delta = slew(in, now_us);
+        if (delta != epoch->timestamp_delta && newer(in.timestamp + delta, last_timestamp_)) {
+          SlotEpoch changed = *epoch;
+          changed.first_out = static_cast<uint64_t>(index);
+          changed.timestamp_delta = delta;
+          epoch = &push(changed);
+          step_us_ = now_us;
+        }
+        by_report_ = by_report_ || in.by_report;
       }
-      by_report_ = by_report_ || in.by_report;
       newest_in_timestamp_ = in.timestamp;
     }
     last_index_ = static_cast<uint64_t>(index);

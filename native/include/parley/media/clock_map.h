@@ -18,26 +18,40 @@ inline uint64_t us_to_ntp(int64_t us) {
 // Offset from a publisher's NTP clock to ours, shared by all tracks of a peer, so that its audio and video stay together.
 // A sender report is never early: the smallest offset seen of late is the truest. Two windows of ten seconds let a
 // drifting clock be followed (200 ppm move it by 2 ms in that time).
+// What the tracks see moves by 1 % of the time at most: as much as an audio slot can follow, else a better estimate would
+// part lips and sound until the audio had caught up.
 class PublisherClock {
  public:
   static constexpr int64_t kWindowUs = 10'000'000;
+  // The first reports of a publisher may correct the offset at once: slots that follow it are as young as it is.
+  static constexpr int64_t kSettleUs = 2'000'000;
+  static constexpr int64_t kJumpUs = 5'000'000;
 
   void on_sender_report(int64_t sender_us, int64_t arrival_us) {
     const int64_t offset = arrival_us - sender_us;
     // A publisher whose clock was set anew begins again.
-    const bool jumped = known_ && (offset - offset_us_ > 5'000'000 || offset_us_ - offset > 5'000'000);
+    const bool jumped = known_ && (offset - offset_us_ > kJumpUs || offset_us_ - offset > kJumpUs);
     if (!known_ || jumped) {
       known_ = true;
-      previous_us_ = current_us_ = offset;
-      window_start_us_ = arrival_us;
-    } else if (arrival_us - window_start_us_ > kWindowUs) {
+      offset_us_ = previous_us_ = current_us_ = offset;
+      window_start_us_ = first_us_ = last_us_ = arrival_us;
+      return;
+    }
+    if (arrival_us - window_start_us_ > kWindowUs) {
       previous_us_ = current_us_;
       current_us_ = offset;
       window_start_us_ = arrival_us;
     } else if (offset < current_us_) {
       current_us_ = offset;
     }
-    offset_us_ = previous_us_ < current_us_ ? previous_us_ : current_us_;
+    const int64_t target = previous_us_ < current_us_ ? previous_us_ : current_us_;
+    int64_t step = target - offset_us_;
+    if (arrival_us - first_us_ > kSettleUs) {
+      const int64_t limit = (arrival_us - last_us_) / 100;
+      step = step > limit ? limit : step < -limit ? -limit : step;
+    }
+    offset_us_ += step;
+    last_us_ = arrival_us;
   }
   bool known() const { return known_; }
   int64_t to_node_us(int64_t sender_us) const { return sender_us + offset_us_; }
@@ -47,12 +61,16 @@ class PublisherClock {
   int64_t previous_us_ = 0;
   int64_t current_us_ = 0;
   int64_t window_start_us_ = 0;
+  int64_t first_us_ = 0;
+  int64_t last_us_ = 0;
   bool known_ = false;
 };
 
 // RTP time of one track to capture time in the node's clock, microseconds. By arrival until the first sender report.
 class TrackClock {
  public:
+  static constexpr int64_t kCredibleUs = 5'000'000;
+
   void set_rate(uint32_t clock_rate_hz) { rate_ = clock_rate_hz; }
 
   // Every packet in order of arrival; keeps the smallest delay seen as the anchor.
@@ -68,7 +86,8 @@ class TrackClock {
     if (arrival_us < predicted || arrival_us - predicted > 5'000'000) {
       anchor_us_ = arrival_us;
     } else {
-      anchor_us_ = predicted;
+      // A little later each time, so that a publisher whose clock runs slow is followed.
+      anchor_us_ = predicted + (arrival_us - predicted) / 1024;
     }
     anchor_timestamp_ = timestamp;
   }
@@ -80,8 +99,12 @@ class TrackClock {
   bool by_report(const PublisherClock& clock) const { return reported_ && clock.known(); }
 
   int64_t capture_us(uint32_t timestamp, const PublisherClock& clock) const {
-    if (!by_report(clock)) return by_anchor(timestamp);
-    return clock.to_node_us(report_us_ + ticks_to_us(static_cast<int32_t>(timestamp - report_timestamp_)));
+    const int64_t arrived = by_anchor(timestamp);
+    if (!by_report(clock)) return arrived;
+    const int64_t captured = clock.to_node_us(report_us_ + ticks_to_us(static_cast<int32_t>(timestamp - report_timestamp_)));
+    // Reports whose RTP time has nothing to do with the packets have been seen in the wild; then arrival is the better guide.
+    const int64_t apart = captured - arrived;
+    return apart > kCredibleUs || apart < -kCredibleUs ? arrived : captured;
   }
 
  private:

@@ -17,6 +17,7 @@ class NackTracker {
   static constexpr uint8_t kMaxTries = 10;
   // More missing than this is an outage, not loss: a key frame is the cure.
   static constexpr size_t kMaxMissing = 256;
+  static constexpr uint64_t kMaxDropout = 3000;
 
   // `sequence` is extended to 64 bits.
   void on_packet(uint64_t sequence, int64_t now_us);

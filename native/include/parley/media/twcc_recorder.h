@@ -13,14 +13,22 @@ namespace parley {
 
 class TwccRecorder {
  public:
-  // libwebrtc's own default is 50 to 250 ms; congestion control reacts the sooner the oftener it hears.
+  // libwebrtc's own default is 50 to 250 ms; congestion control reacts the sooner the oftener it hears. A report costs some
+  // 100 bytes on the wire: of a slow sender (audio alone) it would be as much as the media, so then it comes half as often.
   static constexpr int64_t kIntervalUs = 50'000;
+  static constexpr int64_t kMaxIntervalUs = 100'000;
+  static constexpr int64_t kMinIntervalUs = 20'000;
   // One report stays under an MTU whatever the pattern of losses.
   static constexpr size_t kMaxPerReport = 400;
 
   void on_packet(uint16_t sequence, int64_t arrival_us);
   bool pending() const { return dirty_; }
-  bool due(int64_t now_us) const { return dirty_ && now_us - reported_us_ >= kIntervalUs; }
+  bool due(int64_t now_us) const { return dirty_ && now_us - reported_us_ >= interval_us(); }
+  // By the packets that wait: many of them pay for an early report, few for a late one.
+  int64_t interval_us() const {
+    const uint64_t waiting = end_ - next_;
+    return waiting >= 64 ? kMinIntervalUs : waiting >= 6 ? kIntervalUs : kMaxIntervalUs;
+  }
   // Makes the next report; false when there is nothing (more) to say. Call until false.
   bool take_report(int64_t now_us, TransportCcReport& report);
 
