@@ -8,14 +8,9 @@ import {
   type SessionGrant,
   type SessionOwnerState,
 } from "@parley/protocol";
+import { replaceMap } from "./attributes.ts";
 import { setDesire } from "./slots.ts";
 import type { Member, RoomState, SessionState } from "./state.ts";
-
-/**
- * Revisions that the former owner may have given out after it last wrote the room's down. Clients see the gap and fetch the snapshot; a number
- * that comes twice they would not see.
- */
-const revisionGap = 100_000n;
 
 /** A grant that a media node holds, read. */
 export interface HeldGrant {
@@ -40,7 +35,7 @@ export function readHeldGrant(grant: SessionGrant): HeldGrant | undefined {
 export function rebuildRooms(held: readonly HeldGrant[], roomFor: (held: HeldGrant) => RoomState, nowMs: number): void {
   const sessions: { readonly room: RoomState; readonly session: SessionState; readonly state: SessionOwnerState }[] =
     [];
-  for (const one of [...held].sort((a, b) => Number(orderOf(a) - orderOf(b)))) {
+  for (const one of [...held].sort((a, b) => Number(a.state.roomRevision - b.state.roomRevision))) {
     const room = roomFor(one);
     if (room.sessions.has(one.grant.sessionId)) continue;
     takeRoom(room, one.state);
@@ -51,21 +46,13 @@ export function rebuildRooms(held: readonly HeldGrant[], roomFor: (held: HeldGra
   for (const { room, session, state } of sessions) takeSlots(room, session, state);
 }
 
-function orderOf({ state }: HeldGrant): bigint {
-  return state.streams[0]?.order ?? 0n;
-}
-
-function takeRoom(room: RoomState, state: SessionOwnerState): void {
-  if (state.room === undefined) return;
-  const revision = state.roomRevision + revisionGap;
-  if (revision <= room.revision) return;
-  // The newest of what its sessions remember.
-  room.revision = revision;
-  room.locked = state.room.locked;
-  room.lobbyEnabled = state.room.lobbyEnabled;
-  room.attributes.clear();
-  for (const [key, value] of Object.entries(state.room.attributes)) room.attributes.set(key, value);
-  for (const userId of state.bannedUserIds) room.bannedUsers.add(userId);
+/** Of what a room's sessions remember of it, the newest holds: they are taken in the order of its revisions. */
+function takeRoom(room: RoomState, { room: info, bannedUserIds }: SessionOwnerState): void {
+  if (info === undefined) return;
+  room.locked = info.locked;
+  room.lobbyEnabled = info.lobbyEnabled;
+  replaceMap(room.attributes, new Map(Object.entries(info.attributes)));
+  for (const userId of bannedUserIds) room.bannedUsers.add(userId);
 }
 
 function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): Member {

@@ -259,9 +259,9 @@ export class RoomHost {
       ({ grant: { appId, roomId }, state }) => {
         const key = roomKey(appId, roomId);
         const kind = state.room?.kind ?? 0;
-        const createdAtMs = Number(state.room?.createdAtUnixMs ?? BigInt(Math.floor(nowMs)));
+        const createdAtUnixMs = Number(state.room?.createdAtUnixMs ?? 0n) || nowMs;
         const room =
-          this.#rooms.get(key) ?? makeRoom(this.#ports, this.#out, { appId, roomId, kind, nowMs: createdAtMs });
+          this.#rooms.get(key) ?? makeRoom(this.#ports, this.#out, { appId, roomId, kind, nowMs, createdAtUnixMs });
         this.#rooms.set(key, room);
         rooms.set(key, room);
         return room;

@@ -17,6 +17,8 @@ export interface RoomOrigin {
   readonly roomId: string;
   readonly kind: RoomKind;
   readonly nowMs: number;
+  /** When it was made first, for a room that is rebuilt. */
+  readonly createdAtUnixMs?: number;
 }
 
 export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): RoomState {
@@ -26,11 +28,11 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     appId: origin.appId,
     roomId: origin.roomId,
     kind: origin.kind,
-    createdAtUnixMs: origin.nowMs,
+    createdAtUnixMs: origin.createdAtUnixMs ?? origin.nowMs,
     attributes: new Map(),
     lobbyEnabled: false,
     locked: false,
-    revision: 0n,
+    revision: firstRevision(origin.nowMs),
     members: new Map(),
     byConnection: new Map(),
     streams: new Map(),
@@ -46,6 +48,14 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     speakersBoundAtMs: 0,
     order: 0,
   };
+}
+
+/**
+ * Revisions start from the time, with room for a thousand changes a millisecond: a room that is made, or rebuilt, under a name that was in use
+ * never repeats a number, so a late event of the former room is old to everybody.
+ */
+function firstRevision(nowMs: number): bigint {
+  return BigInt(Math.floor(nowMs)) << 10n;
 }
 
 export function kindOf(join: Join): RoomKind {

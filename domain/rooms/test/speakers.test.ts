@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SessionGrant } from "@parley/protocol";
+import { audioVideo, RoomBench } from "./room-bench.ts";
+
+const sections = [
+  { mid: "a0", kind: "audio" },
+  { mid: "v0", kind: "video" },
+  { mid: "a1", kind: "audio" },
+  { mid: "a2", kind: "audio" },
+] as const;
+
+/** Five people who publish, and one who watches with three audio slots and one picture. */
+function classroom() {
+  const bench = new RoomBench();
+  const streams = [..."abcde"].map((who) => {
+    bench.join(who);
+    return bench.publish(who);
+  });
+  bench.join("watcher");
+  bench.receive("watcher", { sections: [...sections] });
+  const policy = { enabled: true, mids: ["a0", "a1", "a2"] };
+  bench.command("watcher", { case: "bindSlots", value: { session: "sub", speakers: policy } });
+  const watcher = () => bench.grantOf((grant: SessionGrant) => grant.slots.length > 0);
+  const heard = () =>
+    watcher()
+      .slots.filter(({ mid }) => mid.startsWith("a"))
+      .map(({ binding }) => streams.indexOf(binding?.streamId ?? 0));
+  const speak = (levels: Readonly<Record<number, number>>) => {
+    for (const [index, audioLevel] of Object.entries(levels)) {
+      const streamId = streams[Number(index)];
+      const grant = bench.grantOf(({ receives }) => receives.some((receive) => receive.streamId === streamId));
+      bench.report(grant, {
+        tracks: [
+          { mid: "0", live: true, audioLevel },
+          { mid: "1", live: true },
+        ],
+      });
+    }
+  };
+  return { bench, streams, heard, speak, watcher };
+}
+
+test("[SIG-5] free audio slots are filled; a louder speaker takes the quietest one's slot", () => {
+  const { bench, heard, speak } = classroom();
+  assert.deepEqual(heard(), [0, 1, 2]);
+  speak({ 0: 100, 1: 60, 2: 95, 3: 100 });
+  bench.advance(3_000);
+  assert.deepEqual(heard(), [0, 3, 2]);
+});
+
+test("slots do not flicker: a speaker has its time, and a little louder is not enough", () => {
+  const { bench, heard, speak } = classroom();
+  speak({ 0: 95, 1: 94, 2: 93, 3: 99 });
+  bench.advance(5_000);
+  assert.deepEqual(heard(), [0, 1, 2], "6 dB more is within the margin");
+  speak({ 3: 110 });
+  bench.advance(600);
+  assert.deepEqual(heard(), [0, 1, 3]);
+  speak({ 4: 120 });
+  bench.advance(600);
+  assert.deepEqual(heard(), [0, 4, 3], "the one who just came keeps its slot");
+});
+
+test("the sound of a picture is in the picture's pair, and nowhere else", () => {
+  const { bench, streams, heard, speak } = classroom();
+  speak({ 0: 100, 1: 100, 2: 100 });
+  bench.command("watcher", {
+    case: "bindSlots",
+    value: { session: "sub", bindings: [{ mid: "v0", streamId: streams[2] ?? 0 }] },
+  });
+  assert.equal(heard()[0], 2);
+  assert.equal(new Set(heard()).size, 3, "nobody is heard twice");
+  bench.command("watcher", {
+    case: "bindSlots",
+    value: { session: "sub", bindings: [{ mid: "v0", streamId: streams[4] ?? 0 }] },
+  });
+  assert.equal(heard()[0], 4);
+});
+
+test("nobody hears themselves; who leaves makes room", () => {
+  const { bench, streams, heard } = classroom();
+  bench.publish("watcher", "own", audioVideo);
+  bench.command("a", { case: "leave", value: {} });
+  bench.advance(600);
+  assert.ok(
+    heard().every((index) => index > 0 && index < streams.length),
+    String(heard()),
+  );
+});
+
+test("who speaks is told, loudest first, once per change", () => {
+  const { bench, streams, speak } = classroom();
+  speak({ 0: 90, 1: 105 });
+  bench.advance(1_000);
+  const last = () =>
+    bench
+      .valuesOf("watcher", "speakersChanged")
+      .at(-1)
+      ?.speakers.map(({ streamId }) => streamId);
+  assert.deepEqual(last(), [streams[1], streams[0]]);
+  const told = bench.valuesOf("watcher", "speakersChanged").length;
+  speak({ 0: 79 });
+  bench.advance(2_000);
+  assert.equal(bench.valuesOf("watcher", "speakersChanged").length, told, "a pause between words is no change");
+  speak({ 0: 50 });
+  bench.advance(1_000);
+  assert.deepEqual(last(), [streams[1]]);
+  bench.command("b", { case: "setTrackMuted", value: { streamId: streams[1] ?? 0, mid: "0", muted: true } });
+  bench.advance(1_000);
+  assert.deepEqual(last(), []);
+});
