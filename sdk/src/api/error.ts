@@ -1,7 +1,7 @@
 import { errorName, errorTable } from "@parley/protocol";
 
 /** Errors of the SDK itself, beside those of the server's table. Numbers from 20000: no server uses them. */
-const sdkErrors = {
+export const sdkErrors = {
   "not-connected": { number: 20001, retryable: false, text: "The room is not connected." },
   "connect-failed": { number: 20002, retryable: true, text: "The server cannot be reached." },
   "request-timeout": { number: 20003, retryable: true, text: "The server did not answer in time." },

@@ -9,6 +9,8 @@ import type { OpenSessionInit, SectionInit, SessionRequests } from "./session-re
 
 /** What a session carries; knows nothing of connections and their failures. */
 export interface SessionContent {
+  /** Nothing to carry: no PeerConnection is needed. */
+  readonly isEmpty: boolean;
   /** Puts everything there is into a fresh PeerConnection, before its first offer. */
   build(pc: RTCPeerConnection): void;
   /** Brings a living PeerConnection up to date, before another offer. */
@@ -181,6 +183,13 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     await this.#held?.promise;
     const epoch = this.#epoch;
     const { requests } = this.#deps;
+    if (this.#content.isEmpty) {
+      // An offer whose sections are all rejected has no BUNDLE group, and browsers refuse it: the session ends instead.
+      const wasOpen = this.#isOpen;
+      this.reset();
+      if (wasOpen) await requests.close(this.name);
+      return;
+    }
     if (this.#pc === undefined || !this.#isOpen) {
       const request = await this.#prepareNow();
       const answer = await requests.open(request);

@@ -62,6 +62,8 @@ interface Pair {
 /** What we receive: demands in, slots bound to streams out, and the truth about who comes out of which slot. */
 export class Subscriber extends TypedEmitter<SubscriberEvents> implements SessionContent {
   readonly session: MediaSession;
+  /** Slots are kept also while nobody is there. */
+  readonly isEmpty = false;
   readonly #clock: Clock;
   readonly #requests: SessionRequests;
   readonly #options: SubscriberOptions;

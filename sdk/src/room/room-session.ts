@@ -80,6 +80,8 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
   #participantId = "";
   #early: RoomEvent[] = [];
   #snapshotAsked = false;
+  /** How many waited when the app was told last. */
+  #toldLobby = 0;
   #rejoins = 0;
   /** Grows with every join and at the end; what belongs to an older one is void. */
   #turn = 0;
@@ -620,6 +622,8 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
         this.emit("roomUpdated", roomInfoFromWire(change.info));
         break;
       case "lobby":
+        if (change.waiting.length === 0 && this.#toldLobby === 0) break;
+        this.#toldLobby = change.waiting.length;
         this.emit("lobbyChanged", this.lobby);
         break;
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client, ParleyError, Room, type RoomEvents } from "../src/index.ts";
-import { LocalServer } from "./local-server.ts";
+import { Client, ParleyError, Room, type RoomEvents } from "@parley/sdk";
+import { LocalServer } from "../local-server.ts";
 
 const limit = { timeout: 30_000 };
 

@@ -45,6 +45,11 @@ export class LocalServer implements AsyncDisposable {
     return mintToken({ iss: "key", sub: "ann", publish: true, subscribe: true, exp, ...claims }, secret);
   }
 
+  get bus(): Bus {
+    if (this.#bus === undefined) throw new Error("the server is down");
+    return this.#bus;
+  }
+
   /** The same port as before, and no memory. */
   async up(): Promise<void> {
     const shared = { clock: systemClock, random: new CryptoRandom(), logger: nullLogger };
