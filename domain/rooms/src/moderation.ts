@@ -14,6 +14,7 @@ import type { Refusal } from "./io.ts";
 import { enter, removeMember, tellLobby } from "./membership.ts";
 import { effectivePermissions, mayPublish } from "./permissions.ts";
 import { muteTrack, tellUpdated } from "./self-updates.ts";
+import { rememberMember, rememberRoom } from "./remember.ts";
 import { resolve } from "./slots.ts";
 import { participantOf, snapshotFor } from "./snapshot.ts";
 import type { Member, RoomState } from "./state.ts";
@@ -36,7 +37,10 @@ export function moderate(room: RoomState, host: Member, request: Moderate, nowMs
     case "remove": {
       const member = room.members.get(command.value.participantId);
       if (member === undefined) return err({ name: "participant-not-found" });
-      if (command.value.ban) room.bannedUsers.add(member.userId);
+      if (command.value.ban) {
+        room.bannedUsers.add(member.userId);
+        rememberRoom(room);
+      }
       const { reason, ban } = command.value;
       removeMember(room, member, nowMs, "removed", {
         name: ban ? "banned" : "removed",
@@ -113,6 +117,7 @@ function setPermissions(room: RoomState, request: SetPermissions): Result<undefi
   const wasListed = isListed(room, member);
   if (request.role !== Role.UNSPECIFIED) member.role = request.role;
   member.permissions = effectivePermissions(request.permissions ?? member.permissions, member.role, room.kind);
+  rememberMember(room, member);
   tellListing(room, member, wasListed);
   enforcePermissions(room, member);
   return ok(undefined);

@@ -42,6 +42,7 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     rebound: new Set(),
     bannedUsers: new Set(),
     toldCount: 0,
+    echoes: { revision: 0n, sinceMs: origin.nowMs, sent: 0 },
     speakersToldAtMs: 0,
     speakersTold: "",
     speaking: new Set(),
@@ -79,8 +80,28 @@ export function tickRoom(room: RoomState, nowMs: number): void {
   endOrphans(room, nowMs);
   bindAllSpeakers(room, nowMs);
   tellSpeakers(room, nowMs);
+  echo(room, nowMs);
   if (countChanged(room)) {
     room.toldCount = participantCount(room);
     broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
   }
+}
+
+/** After the last of several changes: at first when it has become quiet, then once more for a bus that was away for seconds. */
+const echoesAfterMs = [2_000, 8_000] as const;
+
+/**
+ * The bus may lose an event, and a client sees that only by the next one's revision. So after the last change one more comes that changes
+ * nothing.
+ */
+function echo(room: RoomState, nowMs: number): void {
+  const { echoes } = room;
+  if (room.revision !== echoes.revision) {
+    room.echoes = { revision: room.revision, sinceMs: nowMs, sent: 0 };
+    return;
+  }
+  const afterMs = echoesAfterMs[echoes.sent];
+  if (afterMs === undefined || nowMs - echoes.sinceMs < afterMs) return;
+  broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
+  room.echoes = { revision: room.revision, sinceMs: nowMs, sent: echoes.sent + 1 };
 }

@@ -21,12 +21,16 @@ export interface PlannedPublish {
   readonly stream: PlannedStream;
 }
 
-/** Sections that may not be are refused one by one; a stream name that is taken refuses the whole offer. */
+/**
+ * Sections that may not be are refused one by one; a stream name that is taken refuses the whole offer. `session`: the one that is updated or
+ * replaced, whose streams go on; `kept`: slots, by mid, that are there already and stay.
+ */
 export function planSections(
   room: RoomState,
   member: Member,
   sections: readonly Section[],
   session: SessionState | undefined,
+  kept: ReadonlyMap<string, unknown>,
 ): Result<SectionPlan, Refusal> {
   const uses = new Map<string, SectionUse>();
   const published = new Map<string, PlannedPublish>();
@@ -39,7 +43,10 @@ export function planSections(
   for (const { mid, use } of sections) {
     if (uses.has(mid) || refused.has(mid)) return err({ name: "bad-request", detail: "A section is named twice." });
     if (use.case === "receive") {
-      if (!member.permissions.subscribe) refused.set(mid, { name: "permission-denied", detail: "Missing: subscribe." });
+      // A slot that is there stays, and shows nothing: an offer cannot take a section back.
+      const isNew = !kept.has(mid);
+      if (isNew && !member.permissions.subscribe)
+        refused.set(mid, { name: "permission-denied", detail: "Missing: subscribe." });
       else if (received.size >= limits.maxSlotsPerSession) refused.set(mid, { name: "too-many-slots" });
       else {
         const { pair } = use.value;

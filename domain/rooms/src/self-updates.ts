@@ -3,6 +3,7 @@ import type { SetTrackMuted, UpdateRoom, UpdateSelf } from "@parley/protocol";
 import { attributesFit, replaceMap, updatedAttributes } from "./attributes.ts";
 import { broadcastChange, isListed, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
+import { rememberMember, rememberRoom } from "./remember.ts";
 import { participantOf, roomInfo } from "./snapshot.ts";
 import type { Member, RoomState, StreamState, TrackState } from "./state.ts";
 import { announceStream } from "./streams.ts";
@@ -38,6 +39,7 @@ export function updateSelf(room: RoomState, member: Member, request: UpdateSelf)
 
 /** Everybody who sees the member is told how it is now; an unlisted one is told itself. */
 export function tellUpdated(room: RoomState, member: Member): void {
+  rememberMember(room, member);
   const event = { case: "participantUpdated", value: { participant: participantOf(member) } } as const;
   if (isListed(room, member)) broadcastChange(room, event);
   else tell(room, [member], event);
@@ -50,6 +52,7 @@ export function updateRoom(room: RoomState, member: Member, request: UpdateRoom)
   replaceMap(room.attributes, attributes);
   if (request.locked !== undefined) room.locked = request.locked;
   if (request.lobbyEnabled !== undefined) room.lobbyEnabled = request.lobbyEnabled;
+  rememberRoom(room);
   broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
   return ok(undefined);
 }

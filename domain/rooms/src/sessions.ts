@@ -40,7 +40,7 @@ export function openSession(
   if (before === undefined && member.sessions.size >= room.ports.limits.maxSessionsPerParticipant) {
     return err({ name: "too-many-sessions", detail: "Close another session of yours first." });
   }
-  const plan = planSections(room, member, request.sections, before);
+  const plan = planSections(room, member, request.sections, before, new Map());
   if (!plan.ok) return plan;
   const refusal = onlyRefusal(plan.value);
   if (refusal !== undefined) return err(refusal);
@@ -89,7 +89,7 @@ export function openSession(
 export function updateSession(room: RoomState, member: Member, request: UpdateSession): Result<SessionAnswer, Refusal> {
   const session = member.sessions.get(request.session);
   if (session === undefined) return err({ name: "session-not-found" });
-  const plan = planSections(room, member, request.sections, session);
+  const plan = planSections(room, member, request.sections, session, session.slots);
   if (!plan.ok) return plan;
   const negotiated = room.ports.negotiator.update({
     offerSdp: request.offerSdp,

@@ -6,6 +6,9 @@ import type { RoomState, SlotDesire, SlotState, StreamState } from "./state.ts";
 /** Changes what a slot is to show, and says at once what that comes to. */
 export function setDesire(room: RoomState, slot: SlotState, desire: SlotDesire): void {
   const before = slot.desired;
+  if (isSame(before, desire)) return;
+  // Also when it shows the same in the end: who takes over from us must know what is wanted.
+  room.dirty.add(slot.session);
   forget(room, slot);
   slot.desired = desire;
   if (desire.type === "stream") desire.stream.wantedBy.add(slot);
@@ -17,6 +20,12 @@ export function setDesire(room: RoomState, slot: SlotState, desire: SlotDesire):
   resolve(room, slot);
   const involved = new Set([streamOfDesire(room, before), streamOfDesire(room, desire)]);
   for (const stream of involved) if (stream !== undefined) requestBackups(room, stream);
+}
+
+function isSame(one: SlotDesire, other: SlotDesire): boolean {
+  if (one.type === "nothing") return other.type === "nothing";
+  if (one.type === "name") return other.type === "name" && one.name === other.name;
+  return other.type === "stream" && one.stream === other.stream && one.trackMid === other.trackMid;
 }
 
 /** A slot that is no more wants nothing. */

@@ -40,6 +40,8 @@ export interface RoomState {
   readonly bannedUsers: Set<string>;
   /** The last count that was told to everybody. */
   toldCount: number;
+  /** What was done so that nobody misses the last change: see `echo` in room.ts. */
+  echoes: { readonly revision: bigint; readonly sinceMs: number; readonly sent: number };
   speakersToldAtMs: number;
   speakersTold: string;
   /** Streams that count as speaking. */

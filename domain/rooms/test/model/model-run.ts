@@ -57,6 +57,8 @@ export class ModelRun {
   readonly #replies = new Map<number, Asked>();
   #nextRequestId = 1n;
   #nextReplyTo = 1;
+  /** The comparison is done: late requests are nobody's business any more. */
+  #over = false;
   readonly #counts = { executed: 0, refused: 0, repeated: 0, gaps: 0, bound: 0, rebuilt: 0 };
 
   constructor(seed: number) {
@@ -80,10 +82,12 @@ export class ModelRun {
     }
     network.calm = true;
     // Long enough for everything late to arrive, for grants to be repeated, for the vanished to be noticed.
-    for (let step = 0; step < 80; step += 1) {
+    for (let step = 0; step < 160; step += 1) {
       network.runUntil(network.nowMs + tickMs);
       this.#step(step, false);
     }
+    // What the last step sent.
+    network.runUntil(network.nowMs + 10);
     this.#compare();
     this.#restartAndCompare();
     this.#counts.gaps = this.#clients.reduce((sum, { gaps }) => sum + gaps, 0);
@@ -158,6 +162,7 @@ export class ModelRun {
 
   /** A request has come to the room's owner: perhaps not for the first time. */
   #arrive(asked: Asked): void {
+    if (this.#over) return;
     const command = fromBinary(RoomCommandSchema, asked.bytes);
     const replyTo = this.#nextReplyTo++;
     this.#replies.set(replyTo, asked);
@@ -233,6 +238,8 @@ export class ModelRun {
       if (!client.alive) continue;
       const { connectionId } = client;
       this.#network.send(`presence ${connectionId}`, presence, () => {
+        // Only what a gateway knows: its clients that are in the room.
+        if (!client.joined) return;
         this.#model.seen(connectionId, this.#network.nowMs);
         const alive = {
           $typeName: "parley.bus.v1.ConnectionAlive" as const,
@@ -241,8 +248,7 @@ export class ModelRun {
           roomIds: ["room"],
           tokenExpiresAtUnixMs: 0n,
         };
-        // Only what a gateway knows: its clients that are in the room.
-        if (client.joined) this.#handle({ type: "presence", connections: [alive] });
+        this.#handle({ type: "presence", connections: [alive] });
       });
     }
   }
@@ -328,6 +334,7 @@ export class ModelRun {
 
   /** Another process takes over: whoever has a session is still there, and the node goes on sending the same. */
   #restartAndCompare(): void {
+    this.#over = true;
     const before = this.#node.bindings();
     const held = this.#node.living();
     this.#host = this.#newHost();

@@ -90,7 +90,9 @@ export class RoomModel {
         const kinds = kindsOf(offerSdp);
         const key = `${connectionId}/${session}`;
         const before = this.sessions.get(key) ?? [];
+        const refused = answer.result.case === "session" ? answer.result.value.refused.map((one) => one.mid) : [];
         const slots = sections.flatMap(({ mid, use }) => {
+          if (refused.includes(mid)) return [];
           const there = before.find((slot) => slot.mid === mid);
           return use.case === "receive" ? [there ?? { mid, kind: kinds.get(mid) ?? "", streamId: 0, name: "" }] : [];
         });
