@@ -410,3 +410,32 @@ test("leaving tells the server and closes everything; the room can connect again
   await again;
   assert.equal(room.state, "connected");
 });
+
+test("a message that is too large is refused here and does not end the connection", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  await assert.rejects(room.localParticipant.sendData(new Uint8Array(1 << 20)), { code: "message-too-large" });
+  await world.advance(200);
+  assert.equal(room.state, "connected");
+});
+
+test("a connection that is refused while the offers are made rejects with the server's reason", async () => {
+  const world = new FakeWorld();
+  world.server.refusal = "token-unknown-app";
+  const create = world.platform.createPeerConnection;
+  assert.ok(create);
+  const platform = {
+    ...world.platform,
+    createPeerConnection: (configuration: RTCConfiguration): RTCPeerConnection => {
+      const peer = create(configuration);
+      const offer = peer.createOffer.bind(peer) as () => Promise<RTCSessionDescriptionInit>;
+      const made = (): Promise<RTCSessionDescriptionInit> =>
+        new Promise((resolve) => void world.clock.after(1_000, () => resolve(offer())));
+      return Object.assign(peer, { createOffer: made });
+    },
+  };
+  const room = roomOn(platform);
+  const check = assert.rejects(room.connect("ws://server", "token", { room: "r" }), { code: "token-unknown-app" });
+  await world.advance(3_000);
+  await check;
+});

@@ -80,6 +80,8 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
   #participantId = "";
   #early: RoomEvent[] = [];
   #snapshotAsked = false;
+  /** Why it ended while a join was under way. */
+  #endError: ParleyError | undefined;
   /** How many waited when the app was told last. */
   #toldLobby = 0;
   #rejoins = 0;
@@ -204,12 +206,15 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
     this.#join = options;
     this.#participantId = "";
     this.#rejoins = 0;
+    this.#endError = undefined;
     for (const { track, options: publish } of options.tracks ?? []) this.localParticipant.prepublish(track, publish);
     this.#setState("connecting");
     try {
       await this.#joinNow("");
     } catch (error) {
-      const reason = error instanceof ParleyError ? error : sdkError("connect-failed", String(error), error);
+      const failure = error instanceof ParleyError ? error : sdkError("connect-failed", String(error), error);
+      // The connection may have ended while the offers were made: its reason is the one that counts.
+      const reason = this.#endError ?? failure;
       this.#end("failed", reason);
       throw reason;
     }
@@ -657,6 +662,7 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
 
   #end(reason: DisconnectReason, error: ParleyError | undefined): void {
     if (this.#phase === "out" && this.#state === "disconnected") return;
+    this.#endError = error;
     this.#turn += 1;
     this.#phase = "out";
     for (const stop of this.#stops.splice(0)) stop();

@@ -49,6 +49,10 @@ const probeTimeoutMs = 2_000;
 const acknowledgeEvery = 64;
 /** A token is replaced when this part of its remaining life has passed. */
 const refreshAfterPart = 0.8;
+/** Until the server has told its limit. */
+const smallestFrameLimitBytes = 256 << 10;
+/** Ids and acknowledgements are numbers of up to ten bytes each. */
+const frameOverheadBytes = 32;
 /** The longest a timer of a browser can wait is 2^31 ms. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -73,6 +77,7 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
   #giveUpAtMs = 0;
   #lastSentAtMs = 0;
   #heartbeatMs = 10_000;
+  #maxFrameBytes = smallestFrameLimitBytes;
   #rttMs: number | undefined;
   #lastError: ParleyError | undefined;
   #timers: { retry?: Timer; attempt?: Timer; beat?: Timer; pong?: Timer; refresh?: Timer } = {};
@@ -114,6 +119,12 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
   /** Rejects with the server's error, `request-timeout`, `connection-lost` when it could not be resumed, or why the connection ended. */
   request(method: RequestMethod, deadlineMs = defaultDeadlineMs): Promise<RequestResult> {
     if (this.#state === "idle" || this.#state === "closed") return Promise.reject(sdkError("not-connected"));
+    const value = { id: 1n, deadlineMs, method };
+    // A frame that is too large would end the connection for good.
+    const sizeBytes = this.#options.codec.encode({ frame: { case: "request", value } }).length + frameOverheadBytes;
+    if (sizeBytes > this.#maxFrameBytes) {
+      return Promise.reject(sdkError("message-too-large", `At most ${this.#maxFrameBytes} bytes.`));
+    }
     const { answered } = this.#requests.add(method, deadlineMs);
     this.#flush("unsent");
     return answered;
@@ -272,6 +283,7 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
     const lost = !first && !resumed;
     this.#resume = { token: connected.resumeToken, lastSeq };
     this.#heartbeatMs = Math.max(1_000, connected.heartbeatIntervalMs);
+    this.#maxFrameBytes = connected.limits?.maxFrameBytes ?? smallestFrameLimitBytes;
     this.#setState("connected");
     // Requests to rooms we are no longer in; what is to be done again, their owners know.
     if (lost) this.#requests.failAll(sdkError("connection-lost"));

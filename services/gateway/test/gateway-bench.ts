@@ -163,6 +163,11 @@ export class TestSocket {
     return frame.value as FrameOf<Case>;
   }
 
+  /** Resolves with the first frame, or the end. */
+  async anything(): Promise<void> {
+    await this.#until(() => this.frames.length > 0 || this.closeCode !== undefined);
+  }
+
   async closed(): Promise<number> {
     await this.#until(() => this.closeCode !== undefined);
     return this.closeCode ?? 0;
