@@ -113,7 +113,7 @@ export function recordedOffer(name: string): string {
   return readFileSync(new URL(`../../domain/media-control/fixtures/${name}.sdp`, import.meta.url), "utf8");
 }
 
-const nullMetrics: Metrics = {
+export const nullMetrics: Metrics = {
   counter: () => ({ add: () => undefined }),
   gauge: () => ({ set: () => undefined }),
   histogram: () => ({ observe: () => undefined }),

@@ -6,7 +6,7 @@ import type { NodeTable } from "./node-table.ts";
 export class SignalingMetrics {
   readonly #commands: Counter;
 
-  constructor(metrics: Metrics, host: RoomHost, nodes: NodeTable) {
+  constructor(metrics: Metrics, host: () => RoomHost, nodes: NodeTable) {
     this.#commands = metrics.counter({
       name: "parley_room_commands_total",
       help: "Commands of clients that came to rooms.",
@@ -17,9 +17,9 @@ export class SignalingMetrics {
     const sessions = metrics.gauge({ name: "parley_sessions", help: "Sessions granted by this process." });
     const live = metrics.gauge({ name: "parley_media_nodes_live", help: "Media nodes heard of in the last 750 ms." });
     metrics.onCollect(() => {
-      rooms.set(host.roomCount);
-      participants.set(host.participantCount);
-      sessions.set(host.sessionCount);
+      rooms.set(host().roomCount);
+      participants.set(host().participantCount);
+      sessions.set(host().sessionCount);
       live.set(nodes.size);
     });
   }

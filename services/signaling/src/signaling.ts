@@ -1,7 +1,15 @@
 import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { defaultRoomLimits, RoomHost, type RoomInput, type RoomLimits, type RoomOutput } from "@parley/domain-rooms";
+import {
+  defaultRoomLimits,
+  RoomHost,
+  type RoomInput,
+  type RoomLimits,
+  type RoomOutput,
+  type RoomPorts,
+} from "@parley/domain-rooms";
 import type { SdpLimits } from "@parley/domain-media-control";
 import {
+  randomId,
   subjects,
   type Bus,
   type BusMessage,
@@ -27,11 +35,12 @@ import {
   type RoomCommand,
   type RoomTransfer,
 } from "@parley/protocol";
+import { Lease } from "./lease.ts";
 import { NodeTable, type LostNode } from "./node-table.ts";
 import { MediaNegotiator } from "./session-negotiator.ts";
 import { SignalingMetrics } from "./signaling-metrics.ts";
 
-/** Owns rooms: applies commands, tells media nodes what to do, tells members what happened. */
+/** Owns rooms, while it has their lease: applies commands, tells media nodes what to do, tells members what happened. */
 export interface Signaling {
   /** Subscribes, and asks the media nodes what they hold. Once. */
   start(): void;
@@ -70,13 +79,17 @@ export function createSignaling(deps: SignalingDeps): Signaling {
 class RoomOwner implements Signaling {
   readonly #deps: SignalingDeps;
   readonly #nodes = new NodeTable();
-  readonly #host: RoomHost;
+  #host: RoomHost;
+  readonly #ports: RoomPorts;
+  readonly #lease: Lease;
   readonly #metrics: SignalingMetrics;
   readonly #replies = new Map<number, (payload: Uint8Array) => void>();
   readonly #originUnixMs: number;
   readonly #originMonoMs: number;
   #nextReply = 1;
-  #subscriptions: Subscription[] = [];
+  /** Kept by a process that stands by, too. */
+  readonly #always: Subscription[] = [];
+  readonly #owned: Subscription[] = [];
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
 
@@ -91,8 +104,18 @@ class RoomOwner implements Signaling {
       ufragKey: config.ufragKey,
       ...(config.sdpLimits === undefined ? {} : { sdpLimits: config.sdpLimits }),
     });
-    this.#host = new RoomHost({ negotiator, random, limits: { ...defaultRoomLimits, ...config.limits } });
-    this.#metrics = new SignalingMetrics(metrics, this.#host, this.#nodes);
+    this.#ports = { negotiator, random, limits: { ...defaultRoomLimits, ...config.limits } };
+    this.#host = new RoomHost(this.#ports);
+    this.#metrics = new SignalingMetrics(metrics, () => this.#host, this.#nodes);
+    this.#lease = new Lease({
+      bus: deps.bus,
+      clock,
+      logger: deps.logger,
+      ownerId: randomId(random),
+      shard: "all",
+      onTaken: () => this.#own(),
+      onLost: () => this.#disown(),
+    });
   }
 
   get liveNodes(): number {
@@ -104,38 +127,61 @@ class RoomOwner implements Signaling {
   }
 
   start(): void {
-    const { bus, clock } = this.#deps;
-    const on = <S extends DescMessage>(
-      subject: string,
-      schema: S,
-      handler: (message: MessageShape<S>, raw: BusMessage) => void,
-      options?: { readonly queue: string },
-    ): void => {
-      const take = (raw: BusMessage): void => this.#decoded(schema, raw, handler);
-      this.#subscriptions.push(bus.subscribe(subject, take, options));
-    };
-    on(subjects.mediaAnnounce, NodeAnnouncementSchema, (announcement) =>
+    const announced = this.#on(subjects.mediaAnnounce, NodeAnnouncementSchema, (announcement) =>
       this.#nodeLost(this.#nodes.announced(announcement)),
     );
-    on(subjects.mediaStatusAll, SessionStatusSchema, (status) => this.#handle({ type: "session-status", status }));
-    on(subjects.mediaGrantGet, GrantRequestSchema, ({ localUfrag }, raw) => this.#answerGrant(localUfrag, raw));
-    on(subjects.roomCommandAll, RoomCommandSchema, (command, raw) => this.#command(command, raw), { queue });
-    on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), { queue });
-    on(subjects.connectionPresence, ConnectionPresenceSchema, ({ connections }) =>
-      this.#handle({ type: "presence", connections }),
+    this.#always.push(announced);
+    this.#timer = this.#deps.clock.every(tickMs, () => this.#tick());
+    this.#lease.start();
+  }
+
+  /** The rooms are ours: rebuild them from what the media nodes hold, then serve. */
+  #own(): void {
+    this.#deps.logger.info("rooms taken over");
+    const owned = this.#owned;
+    owned.push(
+      this.#on(subjects.mediaStatusAll, SessionStatusSchema, (status) =>
+        this.#handle({ type: "session-status", status }),
+      ),
+      this.#on(subjects.mediaGrantGet, GrantRequestSchema, ({ localUfrag }, raw) => this.#answerGrant(localUfrag, raw)),
+      this.#on(subjects.roomCommandAll, RoomCommandSchema, (command, raw) => this.#command(command, raw), { queue }),
+      this.#on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), {
+        queue,
+      }),
+      this.#on(subjects.connectionPresence, ConnectionPresenceSchema, ({ connections }) =>
+        this.#handle({ type: "presence", connections }),
+      ),
+      this.#on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) =>
+        this.#handle({ type: "connection-gone", appId, connectionId }),
+      ),
+      this.#on(subjects.mediaGrantsHeld, SessionGrantSchema, (grant) => this.#handle({ type: "grant-held", grant })),
     );
-    on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) =>
-      this.#handle({ type: "connection-gone", appId, connectionId }),
-    );
-    on(subjects.mediaGrantsHeld, SessionGrantSchema, (grant) => this.#handle({ type: "grant-held", grant }));
-    this.#timer = clock.every(tickMs, () => this.#tick());
     this.#handle({ type: "recover" });
-    bus.publish(subjects.mediaGrantsWanted, new Uint8Array());
+    this.#deps.bus.publish(subjects.mediaGrantsWanted, new Uint8Array());
+  }
+
+  /** Another process has the rooms: what we know of them is worth nothing now. */
+  #disown(): void {
+    this.#deps.logger.warn("rooms lost to another process");
+    for (const subscription of this.#owned.splice(0)) subscription.unsubscribe();
+    this.#host = new RoomHost(this.#ports);
+    this.#replies.clear();
+  }
+
+  #on<S extends DescMessage>(
+    subject: string,
+    schema: S,
+    handler: (message: MessageShape<S>, raw: BusMessage) => void,
+    options?: { readonly queue: string },
+  ): Subscription {
+    return this.#deps.bus.subscribe(subject, (raw) => this.#decoded(schema, raw, handler), options);
   }
 
   close(): void {
-    for (const subscription of this.#subscriptions) subscription.unsubscribe();
-    this.#subscriptions = [];
+    for (const subscription of [...this.#always, ...this.#owned]) subscription.unsubscribe();
+    this.#always.length = 0;
+    this.#owned.length = 0;
+    this.#lease.close();
     this.#timer?.cancel();
     this.#closing.abort();
   }
@@ -184,13 +230,13 @@ class RoomOwner implements Signaling {
 
   #tick(): void {
     for (const lost of this.#nodes.tick(this.#deps.clock.monoMs())) this.#nodeLost(lost);
-    this.#handle({ type: "tick" });
+    if (this.#lease.isHeld) this.#handle({ type: "tick" });
   }
 
   #nodeLost(lost: LostNode | undefined): void {
     if (lost === undefined) return;
     this.#deps.logger.warn("media node lost", { nodeId: lost.nodeId });
-    this.#handle({ type: "node-lost", ...lost });
+    if (this.#lease.isHeld) this.#handle({ type: "node-lost", ...lost });
   }
 
   #handle(input: RoomInput): void {
