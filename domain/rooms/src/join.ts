@@ -103,6 +103,7 @@ export function newMember(
     seenAtMs: nowMs,
     dataCredit: room.ports.limits.dataMessageBurst,
     dataCreditAtMs: nowMs,
+    quality: 0,
   };
 }
 

@@ -78,6 +78,7 @@ function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): M
     seenAtMs: nowMs,
     dataCredit: 0,
     dataCreditAtMs: nowMs,
+    quality: 0,
   };
   room.members.set(member.participantId, member);
   room.byConnection.set(connectionId, member);
@@ -95,6 +96,7 @@ function takeSession(room: RoomState, { nodeId, grant, state }: HeldGrant, membe
     memory: state.negotiation,
     slots: new Map(),
     connected: false,
+    path: undefined,
     speakerMids: new Set(state.speakerMids),
     ended: false,
   };

@@ -2,6 +2,7 @@ import type { Join, RoomKind } from "@parley/protocol";
 import { RoomKind as Kind } from "@parley/protocol";
 import { broadcastChange, participantCount } from "./audience.ts";
 import { tellRebound } from "./bindings.ts";
+import { tellQualities } from "./connection-quality.ts";
 import { publishDirtyGrants } from "./grants.ts";
 import { tellSpeakers } from "./loudness.ts";
 import { countChanged, removeMember } from "./membership.ts";
@@ -43,6 +44,7 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     bannedUsers: new Set(),
     toldCount: 0,
     echoes: { revision: 0n, sinceMs: origin.nowMs, sent: 0 },
+    qualityToldAtMs: origin.nowMs,
     speakersToldAtMs: 0,
     speakersTold: "",
     speaking: new Set(),
@@ -80,6 +82,7 @@ export function tickRoom(room: RoomState, nowMs: number): void {
   endOrphans(room, nowMs);
   bindAllSpeakers(room, nowMs);
   tellSpeakers(room, nowMs);
+  tellQualities(room, nowMs);
   echo(room, nowMs);
   if (countChanged(room)) {
     room.toldCount = participantCount(room);

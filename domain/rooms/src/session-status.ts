@@ -6,6 +6,7 @@ import {
   type TrackStatus,
 } from "@parley/protocol";
 import { tell } from "./audience.ts";
+import { pathQuality } from "./connection-quality.ts";
 import { removeMember } from "./membership.ts";
 import { slotResult } from "./bindings.ts";
 import { endSession, type SessionEnd } from "./session-end.ts";
@@ -33,6 +34,7 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
       break;
     default:
   }
+  session.path = pathQuality(status, nowMs);
   takeTracks(room, session, status.tracks);
   takeSlots(room, session, status);
 }

@@ -74,6 +74,7 @@ export function openSession(
     memory: negotiated.value.memory,
     slots: new Map(),
     connected: false,
+    path: undefined,
     speakerMids: new Set(),
     ended: false,
   };

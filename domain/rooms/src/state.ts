@@ -5,12 +5,14 @@ import type {
   Grants,
   MediaKind,
   Permissions,
+  Quality,
   Role,
   RoomKind,
   SessionGrant,
   Source,
   TrackKind,
 } from "@parley/protocol";
+import type { PathQuality } from "./connection-quality.ts";
 import type { RoomPorts } from "./ports.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -42,6 +44,7 @@ export interface RoomState {
   toldCount: number;
   /** What was done so that nobody misses the last change: see `echo` in room.ts. */
   echoes: { readonly revision: bigint; readonly sinceMs: number; readonly sent: number };
+  qualityToldAtMs: number;
   speakersToldAtMs: number;
   speakersTold: string;
   /** Streams that count as speaking. */
@@ -70,6 +73,8 @@ export interface Member {
   seenAtMs: number;
   dataCredit: number;
   dataCreditAtMs: number;
+  /** As it was told last. */
+  quality: Quality;
 }
 
 export interface StreamState {
@@ -118,6 +123,7 @@ export interface SessionState {
   memory: Uint8Array;
   readonly slots: Map<string, SlotState>;
   connected: boolean;
+  path: PathQuality | undefined;
   speakerMids: ReadonlySet<string>;
   ended: boolean;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Codec, SessionState, Source, type SessionGrant } from "@parley/protocol";
+import { Codec, Quality, SessionState, Source, type SessionGrant } from "@parley/protocol";
 import { audioVideo, ordinary, publishing, receiving, RoomBench } from "./room-bench.ts";
 
 const publisher = (grant: SessionGrant) => grant.receives.length > 0;
@@ -289,4 +289,28 @@ test("a node that knows a ufrag not yet granted gets the grant by it", () => {
   assert.equal(bench.host.grantByUfrag(answer.response.result.value.iceUfrag)?.sessionId, grant.sessionId);
   bench.command("alice", { case: "leave", value: {} });
   assert.equal(bench.host.grantByUfrag(answer.response.result.value.iceUfrag), undefined);
+});
+
+test("whose connection becomes worse is told, and whose node says nothing any more", () => {
+  const { bench } = pair();
+  const last = () =>
+    bench
+      .valuesOf("bob", "qualityChanged")
+      .at(-1)
+      ?.qualities.map(({ quality }) => quality);
+  const report = (lossRatio: number, rttMs: number) => {
+    bench.report(bench.grantOf(publisher), { rttMs, tracks: [{ mid: "1", live: true, lossRatio }] });
+    bench.advance(2_000);
+  };
+  report(0, 20);
+  assert.deepEqual(last(), [Quality.GOOD]);
+  report(0.05, 20);
+  assert.deepEqual(last(), [Quality.FAIR]);
+  report(0, 900);
+  assert.deepEqual(last(), [Quality.POOR]);
+  const told = bench.valuesOf("bob", "qualityChanged").length;
+  report(0, 900);
+  assert.equal(bench.valuesOf("bob", "qualityChanged").length, told, "the same is not told again");
+  bench.advance(5_000);
+  assert.deepEqual(last(), [Quality.LOST]);
 });

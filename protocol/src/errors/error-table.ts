@@ -82,7 +82,6 @@ export const errorTable = {
   "too-many-slots": row(4019, 409, "never", "The session has as many slots as it may.", "use fewer slots"),
   "attributes-too-large": row(4020, 413, "never", "The attributes are larger than the limit.", "send less"),
   "data-too-large": row(4021, 413, "never", "The data message is larger than the limit.", "send less"),
-  "own-stream": row(4022, 409, "never", "A session cannot be sent what it publishes itself.", "bind another stream"),
   "wrong-kind": row(
     4023,
     409,
@@ -90,9 +89,7 @@ export const errorTable = {
     "Sound does not fit a slot for pictures, nor the reverse.",
     "bind to another slot",
   ),
-  "room-moved": row(4024, 503, "later", "Another process owns the room now.", "try again"),
   "too-many-rooms": row(4025, 503, "later", "The server has as many rooms as it may.", "try another server"),
-  "stream-muted": row(4026, 403, "never", "A host muted the track.", "ask a host"),
 
   // 5xxx: limits and load.
   "rate-limited": row(5001, 429, "later", "Too many requests.", "try again after Retry-After"),

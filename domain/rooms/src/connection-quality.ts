@@ -1,0 +1,53 @@
+import { Quality, type SessionStatus } from "@parley/protocol";
+import { isListed, present, tell } from "./audience.ts";
+import type { Member, RoomState, SessionState } from "./state.ts";
+
+/** What a node measured of a session last. */
+export interface PathQuality {
+  readonly atMs: number;
+  readonly lossRatio: number;
+  readonly rttMs: number;
+}
+
+/** Loss that repair hides well, and loss that people see and hear. */
+const fairLoss = 0.03;
+const poorLoss = 0.1;
+/** Conversation suffers from some 300 ms there and back with what capture and playout add. */
+const fairRttMs = 200;
+const poorRttMs = 400;
+/** Statuses come once a second. */
+const lostAfterMs = 4_000;
+const tellEveryMs = 2_000;
+
+export function pathQuality({ tracks, slots, rttMs }: SessionStatus, nowMs: number): PathQuality {
+  const losses = [...tracks, ...slots].map(({ lossRatio }) => lossRatio);
+  return { atMs: nowMs, lossRatio: Math.max(0, ...losses), rttMs };
+}
+
+/** Tells whose connection has become better or worse. May be lost: it is said again with the next change. */
+export function tellQualities(room: RoomState, nowMs: number): void {
+  if (nowMs - room.qualityToldAtMs < tellEveryMs) return;
+  room.qualityToldAtMs = nowMs;
+  const changed: { participantId: string; quality: Quality }[] = [];
+  for (const member of present(room)) {
+    const quality = qualityOf(member, nowMs);
+    if (quality === member.quality) continue;
+    member.quality = quality;
+    if (isListed(room, member)) changed.push({ participantId: member.participantId, quality });
+  }
+  if (changed.length > 0) tell(room, present(room), { case: "qualityChanged", value: { qualities: changed } }, true);
+}
+
+/** A member is as well connected as the worst of its sessions. */
+function qualityOf(member: Member, nowMs: number): Quality {
+  let worst: Quality = Quality.UNSPECIFIED;
+  for (const session of member.sessions.values()) worst = Math.max(worst, sessionQuality(session, nowMs));
+  return worst;
+}
+
+function sessionQuality({ connected, path }: SessionState, nowMs: number): Quality {
+  if (!connected || path === undefined) return Quality.UNSPECIFIED;
+  if (nowMs - path.atMs > lostAfterMs) return Quality.LOST;
+  if (path.lossRatio >= poorLoss || path.rttMs >= poorRttMs) return Quality.POOR;
+  return path.lossRatio >= fairLoss || path.rttMs >= fairRttMs ? Quality.FAIR : Quality.GOOD;
+}
