@@ -41,7 +41,10 @@ export function tellQualities(room: RoomState, nowMs: number): void {
 /** A member is as well connected as the worst of its sessions. */
 function qualityOf(member: Member, nowMs: number): Quality {
   let worst: Quality = Quality.UNSPECIFIED;
-  for (const session of member.sessions.values()) worst = Math.max(worst, sessionQuality(session, nowMs));
+  for (const session of member.sessions.values()) {
+    const quality = sessionQuality(session, nowMs);
+    if (quality > worst) worst = quality;
+  }
   return worst;
 }
 
