@@ -1,0 +1,32 @@
+// What a browser's camera at 1.5 Mb/s and its microphone put on the wire, as a schedule that repeats.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace parley {
+
+enum class LoadProfile : uint8_t {
+  kBurst,   // the packets of a frame within half a millisecond, as Chromium sends them
+  kSpread,  // each packet by itself, half a millisecond apart, as they come over a real uplink
+};
+
+struct LoadPacket {
+  int64_t at_us = 0;  // from the start of the pattern
+  uint16_t payload_size = 0;
+  bool audio = false;
+  bool first_of_frame = false;
+  bool last_of_frame = false;
+};
+
+struct LoadPattern {
+  std::vector<LoadPacket> packets;  // by time
+  int64_t length_us = 0;
+};
+
+// Four seconds: video of 30 frames/s in 5 to 6 packets of sizes N..N and then N+1 (libwebrtc's packetiser spreads a frame's bytes
+// evenly, and the last ones get the remainder), Opus every 20 ms.
+LoadPattern make_load_pattern(LoadProfile profile);
+
+}  // namespace parley
