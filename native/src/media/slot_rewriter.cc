@@ -22,7 +22,7 @@ bool newer16(uint16_t a, uint16_t b) { return static_cast<int16_t>(static_cast<u
 
 }  // namespace
 
-void SlotRewriter::init(uint32_t clock_rate_hz, bool audio, uint16_t first_index, uint32_t timestamp_base) {
+void SlotRewriter::init(uint32_t clock_rate_hz, bool audio, uint64_t first_index, uint32_t timestamp_base) {
   rate_ = clock_rate_hz == 0 ? 90'000 : clock_rate_hz;
   audio_ = audio;
   last_index_ = std::max<uint64_t>(first_index, 1) - 1;

@@ -34,6 +34,8 @@ UdpSender::UdpSender(const UdpSocket& socket, SendCounters& counters, bool segme
   std::memset(control_.get(), 0, sizeof(Control));
 }
 
+UdpSender::~UdpSender() = default;
+
 uint8_t* UdpSender::reserve(size_t bytes) {
   if (pending_ == kMessages || used_ + bytes > kSlabBytes) flush();
   return slab_.get() + used_;

@@ -44,8 +44,8 @@ struct SlotOutput {
 
 class SlotRewriter {
  public:
-  // `first_index` below 2^15, so that no receiver guesses a wrong roll-over counter (RFC 3711 3.3.1).
-  void init(uint32_t clock_rate_hz, bool audio, uint16_t first_index, uint32_t timestamp_base);
+  // `first_index` below 2^15, so that no receiver guesses a wrong roll-over counter (RFC 3711 3.3.1); or what an SSRC goes on with.
+  void init(uint32_t clock_rate_hz, bool audio, uint64_t first_index, uint32_t timestamp_base);
 
   // The packet begins a new track (or the first): numbers go on from what was sent.
   SlotOutput begin(uint32_t track, const SlotInput& in, int64_t now_us);

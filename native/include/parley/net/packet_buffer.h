@@ -14,7 +14,7 @@ class PacketPool;
 // Room for one datagram of an Ethernet MTU with some to spare; larger ones are malformed for us.
 inline constexpr size_t kPacketCapacity = 1792;
 // What the engine keeps beside the bytes (parsed header, extension offsets).
-inline constexpr size_t kPacketMetaBytes = 200;
+inline constexpr size_t kPacketMetaBytes = 192;
 
 struct PacketBuffer {
   std::atomic<uint32_t> references{0};

@@ -31,6 +31,7 @@ class UdpSender {
   static constexpr size_t kSlabBytes = 192 * 1024;
 
   UdpSender(const UdpSocket& socket, SendCounters& counters, bool segmentation);
+  ~UdpSender();
   UdpSender(const UdpSender&) = delete;
   UdpSender& operator=(const UdpSender&) = delete;
 

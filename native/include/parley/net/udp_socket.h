@@ -82,6 +82,7 @@ class UdpReceiver {
     buffers_[i] = nullptr;
     return buffer;
   }
+  void put_back(size_t i, PacketBuffer* buffer) { buffers_[i] = buffer; }
   uint64_t starved() const { return starved_; }
 
  private:

@@ -1,0 +1,3 @@
+export { generateCertificate, loadCertificate, type NativeDtlsCertificate } from "./certificate.ts";
+export { NativeUnavailableError } from "./addon.ts";
+export { NativeMediaPlane, startNativePlane, type NativePlaneOptions } from "./native-media-plane.ts";

@@ -1,0 +1,19 @@
+// What a worker tells the main thread. Records are decoded in adapters/media-native/src/events.ts: one byte of type, then the
+// fields without gaps, little endian; handles as u64.
+#pragma once
+
+#include <cstdint>
+
+namespace parley {
+
+enum class EventType : uint8_t {
+  kStun = 1,        // path, datagram
+  kNominated = 2,   // peer, path
+  kDtls = 3,        // peer, path, datagram
+  kSsrc = 4,        // track, u32 ssrc, rid
+  kSlotStarted = 5, // slot, track
+  kPathClosed = 6,  // peer, path
+  kTrackEnded = 7,  // track
+};
+
+}  // namespace parley

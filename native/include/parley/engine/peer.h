@@ -1,0 +1,206 @@
+// What a worker keeps per peer, track and slot. All of it belongs to one worker; nothing here is locked.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "parley/crypto/srtp.h"
+#include "parley/engine/commands.h"
+#include "parley/engine/counters.h"
+#include "parley/engine/handle.h"
+#include "parley/engine/media_packet.h"
+#include "parley/engine/packet_history.h"
+#include "parley/media/audio_level.h"
+#include "parley/media/clock_map.h"
+#include "parley/media/key_frame_requests.h"
+#include "parley/media/nack_tracker.h"
+#include "parley/media/receive_stats.h"
+#include "parley/media/sequence.h"
+#include "parley/media/slot_rewriter.h"
+#include "parley/media/twcc_recorder.h"
+#include "parley/wire/stun.h"
+
+namespace parley {
+
+struct Peer;
+struct Track;
+struct Slot;
+
+struct IceCredentials {
+  std::string local_ufrag;
+  std::string remote_ufrag;
+  StunKey key;  // of the local password
+};
+
+// Codecs by payload type; shared by all packets of a peer, so one look-up each.
+struct PeerCodecs {
+  static constexpr uint8_t kNone = 0xff;
+  std::array<uint8_t, 128> index{};   // into entries, kNone
+  std::array<uint8_t, 128> rtx_of{};  // payload type it repairs, kNone
+  std::vector<CodecEntry> entries;
+
+  PeerCodecs() {
+    index.fill(kNone);
+    rtx_of.fill(kNone);
+  }
+  const CodecEntry* find(uint8_t payload_type) const {
+    const uint8_t i = index[payload_type & 0x7f];
+    return i == kNone ? nullptr : &entries[i];
+  }
+};
+
+// One SSRC of a track (a simulcast layer has one each). On other workers than the publisher's only the history is used.
+struct Source {
+  uint32_t key = 0;  // names it in slots' epochs; never used again in this worker
+  uint32_t ssrc = 0;
+  uint32_t rtx_ssrc = 0;
+  std::string rid;
+  Track* track = nullptr;
+  PacketHistory history;
+
+  // Publisher's side only.
+  struct Receiving {
+    SequenceUnwrapper sequence;
+    SequenceUnwrapper rtx_sequence;
+    NackTracker nack;
+    ReceiveStats stats;
+    TrackClock clock;
+    uint32_t clock_rate_hz = 0;
+    bool parameter_sets_seen = false;
+    bool ended = false;
+    bool announced = false;
+    int64_t last_packet_us = 0;
+    uint8_t fir_sequence = 0;
+  };
+  std::unique_ptr<Receiving> receiving;
+};
+
+struct BatchPacket {
+  PacketRef packet;
+  Source* source = nullptr;
+  int32_t next = -1;  // further packet of the same track in this batch
+  // The extension block as written for the last subscriber, taken over by the next one with the same ids.
+  uint64_t block_signature = 0;
+  uint16_t block_size = 0;
+  uint8_t mid_offset = 0;  // of the values in the block, 0: not there
+  uint8_t twcc_offset = 0;
+  uint8_t time_offset = 0;
+  uint8_t descriptor_offset = 0;
+  uint8_t block[256];
+};
+
+// A track on its publisher's worker, or its replica on a worker with subscribers.
+struct Track {
+  Handle handle = 0;
+  Peer* peer = nullptr;  // null: replica
+  uint16_t home = 0;
+  bool video = false;
+  bool paused = false;
+  bool ready = false;  // a replica knows its kind
+  uint32_t stream_id = 0;
+  std::string mid;
+  std::array<uint64_t, 2> payload_types{};  // bits
+  std::vector<std::unique_ptr<Source>> sources;
+  Source* forwarded = nullptr;
+  std::vector<Slot*> slots;  // bound or still sending
+  KeyFrameRequests key_frame_requests;
+  AudioLevel audio_level;
+  double* counters = nullptr;
+  uint64_t remote_workers = 0;  // bits; publisher's side
+  // Packets of the current batch, as a chain.
+  int32_t batch_first = -1;
+  int32_t batch_last = -1;
+  bool in_key_frame_list = false;
+  bool closing = false;
+
+  bool accepts(uint8_t payload_type) const {
+    return (payload_types[(payload_type >> 6) & 1] >> (payload_type & 63)) & 1;
+  }
+};
+
+struct SsrcEntry {
+  uint32_t ssrc = 0;
+  bool rtx = false;
+  Source* source = nullptr;
+};
+
+// What a plain repetition needs to look as at first (with GCM anything else would give the key of the tag away).
+struct SentExtras {
+  uint16_t sequence = 0;
+  uint16_t transport_sequence = 0;
+  uint32_t time_and_padding = 0;
+  bool valid = false;
+};
+
+struct Slot {
+  Handle handle = 0;
+  Peer* peer = nullptr;
+  std::string mid;
+  bool video = false;
+  uint32_t ssrc = 0;
+  uint32_t rtx_ssrc = 0;
+  uint32_t clock_rate_hz = 90'000;
+  uint64_t rtx_index = 0;
+  SlotRewriter rewriter;
+  Track* wanted = nullptr;      // bound
+  Track* current = nullptr;     // sending; differs from `wanted` until that one's key frame
+  Source* source = nullptr;     // of `current`
+  std::vector<PayloadTypeMap> payload_types;
+  std::vector<PayloadTypeMap> old_payload_types;  // of `current` while it differs
+  uint64_t signature = 0;  // of the extension ids and the mid's length
+  std::unique_ptr<std::array<SentExtras, 256>> sent;
+  double* counters = nullptr;
+  uint32_t packets = 0;
+  uint32_t bytes = 0;
+  bool report_due = false;
+  uint8_t last_payload_type = 0;
+  // Retransmission budget: a NACK flood must not become a flood of ours.
+  int64_t budget_at_us = 0;
+  int32_t budget = 0;
+};
+
+struct Peer {
+  static constexpr size_t kMaxPaths = 8;
+
+  Handle handle = 0;
+  double* counters = nullptr;
+  IceCredentials ice;
+  std::unique_ptr<IceCredentials> previous_ice;
+  std::vector<PathAddress> paths;
+  int selected = -1;
+  std::optional<SrtpSendContext> send;
+  std::optional<SrtpReceiveContext> receive;
+  PeerCodecs codecs;
+  ExtensionMap extensions;
+  uint64_t extension_signature = 0;
+  bool two_byte_extensions = false;
+  std::vector<Track*> tracks;
+  std::vector<SsrcEntry> ssrcs;
+  size_t last_ssrc = 0;
+  std::vector<Slot*> slots;
+  // Next packet index of SSRCs whose slots were closed.
+  std::vector<std::pair<uint32_t, uint64_t>> used_indices;
+  PublisherClock clock;
+  std::unique_ptr<TwccRecorder> twcc;
+  uint32_t twcc_ssrc = 0;
+  bool in_twcc_list = false;
+  bool in_nack_list = false;
+  uint16_t transport_sequence = 0;
+  int64_t rtt_us = 0;
+  // Scratch of a fan-out.
+  bool dirty = false;
+  struct Work {
+    Slot* slot;
+    Track* track;
+  };
+  std::vector<Work> work;
+
+  const PathAddress* selected_path() const { return selected < 0 ? nullptr : &paths[static_cast<size_t>(selected)]; }
+};
+
+}  // namespace parley

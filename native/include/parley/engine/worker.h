@@ -1,0 +1,267 @@
+// One thread of the data plane with its sockets and the peers it owns. The packet path, in order:
+//
+//   receive_udp -> on_datagram -> (path table) -> on_peer_datagram -> on_rtp -> find_source -> on_media   worker_receive.cc
+//   -> fan_out -> flush_peer -> write_packet -> UdpSender                                                 worker_send.cc
+//
+// STUN is in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc, the loop and timers in worker.cc.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "parley/engine/commands.h"
+#include "parley/engine/counters.h"
+#include "parley/engine/events.h"
+#include "parley/engine/handle.h"
+#include "parley/engine/path_table.h"
+#include "parley/engine/peer.h"
+#include "parley/engine/queues.h"
+#include "parley/net/packet_buffer.h"
+#include "parley/net/tcp_server.h"
+#include "parley/net/udp_sender.h"
+#include "parley/net/udp_socket.h"
+#include "parley/wire/siphash.h"
+
+namespace parley {
+
+enum class Scheduling : uint8_t { kAuto, kFifo, kNice, kNormal };
+
+struct WorkerConfig {
+  uint16_t index = 0;
+  uint16_t workers = 1;
+  SipKey ufrag_key{};
+  uint64_t path_seed = 0;
+  bool segmentation = true;
+  Scheduling scheduling = Scheduling::kAuto;
+  size_t max_packets = 131'072;
+  TcpLimits tcp;
+  // From CLOCK_MONOTONIC to NTP, fixed at start so that sender reports never jump.
+  int64_t ntp_offset_us = 0;
+};
+
+// Something for another worker's peer or replica.
+struct RingItem {
+  PacketBuffer* packet = nullptr;  // carries one reference
+  Handle handle = 0;               // track (media) or peer (raw)
+  uint32_t source = 0;             // key of the source at the publisher's worker
+  bool raw = false;
+};
+using PacketRing = SpscRing<RingItem, 4096>;
+
+class Worker;
+
+// What workers and the main thread share.
+struct PlaneShared {
+  virtual ~PlaneShared() = default;
+  // From any worker, when its event ring is no longer empty. Must not block.
+  virtual void wake_main() = 0;
+  std::vector<std::unique_ptr<Worker>> workers;
+};
+
+int64_t monotonic_us();
+
+class Worker final : public TcpHandler {
+ public:
+  Worker(PlaneShared& shared, const WorkerConfig& config);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before start().
+  int open_udp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
+  int open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
+  void start();
+  // Ends the thread and waits for it. The state stays until the destructor.
+  void stop();
+  // After all threads have ended: drops peers and packets, so that every pool gets its buffers back before it dies.
+  void clear();
+
+  // Any thread.
+  void post(Command&& command);
+  void post(std::vector<Command>&& commands);
+  // Another worker's thread: push to ring(own index), then wake() once per batch.
+  PacketRing& ring(uint16_t from) { return rings_[from]; }
+  void wake();
+
+  // Main thread.
+  EventRing& events() { return events_; }
+  // Handles whose objects are gone, so that the main thread may use their indices again.
+  struct Released {
+    std::vector<Handle> peers, tracks, slots;
+  };
+  MpscInbox<Released>& released() { return released_; }
+  double* counters() { return counters_.get(); }
+  const std::shared_ptr<double[]>& counters_block() const { return counters_; }
+  size_t udp_sockets() const { return sockets_.size(); }
+  // What the thread got: "fifo", "nice" or "normal"; valid after start().
+  const char* scheduling() const { return scheduling_.load(); }
+
+ private:
+  struct OutPacket {
+    BatchPacket* in = nullptr;
+    Slot* slot = nullptr;
+    uint64_t index = 0;
+    uint32_t timestamp = 0;
+    uint16_t picture_id_delta = 0;
+    uint16_t frame_number_delta = 0;
+    uint8_t tl0_delta = 0;
+    uint8_t payload_type = 0;
+    uint16_t size = 0;  // protected, before padding
+  };
+
+  // worker.cc
+  void run();
+  void set_priority();
+  int timeout_ms(int64_t now_us) const;
+  void run_timers(int64_t now_us);
+  void take_rings();
+  void publish_counters();
+  void add_event(EventType type, const EventRing::Piece* pieces, size_t count);
+  void flush_senders();
+
+  // worker_commands.cc
+  void apply(Command& command);
+  void open_peer(Command& command);
+  void restart_ice(Peer& peer, const IceData& ice);
+  void add_path(Peer& peer, const PathAddress& path);
+  void select_path(Peer& peer, const PathAddress& path);
+  void drop_path(Peer& peer, size_t index, bool tell_table);
+  void send_to(const PathAddress& path, const uint8_t* data, size_t size);
+  void set_keys(Peer& peer, const DtlsSrtpKeys& keys);
+  void set_codecs(Peer& peer, const CodecsData& data);
+  void close_peer(Peer& peer, bool moved);
+  void open_track(Handle handle, const TrackData& data);
+  void close_track(Track& track);
+  void open_slot(Handle handle, const SlotData& data);
+  void bind_slot(Slot& slot, const BindData& data);
+  void close_slot(Slot& slot);
+  void unbind(Slot& slot);
+  void leave(Slot& slot, Track* track);
+  Track* replica(Handle handle, uint16_t home);
+  void drop_replica(Track& track);
+  void drop_idle_replicas();
+  void sign_slot(Slot& slot);
+  void install_path(const PathAddress& path, Handle peer, uint16_t owner);
+  void remove_path(const PathAddress& path, Handle peer, uint16_t owner);
+  Source& add_source(Track& track, uint32_t ssrc, uint32_t rtx_ssrc, const std::string& rid);
+  void drop_source(Source& source);
+
+  // worker_receive.cc
+  void receive_udp(size_t socket);
+  // Takes the reference when it keeps the packet; else the buffer is used again.
+  void on_datagram(PacketRef& packet, const PathAddress& path);
+  void on_peer_datagram(Peer& peer, const PathAddress& path, PacketRef& packet);
+  void on_stranger(const PathAddress& path, const uint8_t* data, size_t size);
+  void on_rtp(Peer& peer, PacketRef& packet);
+  Source* find_source(Peer& peer, const uint8_t* data, const RtpHeader& rtp, bool* rtx);
+  Source* identify(Peer& peer, const uint8_t* data, const RtpHeader& rtp, bool rtx);
+  bool unwrap_rtx(Peer& peer, Source& source, PacketBuffer& packet, RtpHeader& rtp);
+  void on_media(Peer& peer, Source& source, PacketRef& packet, bool repaired);
+  void add_to_batch(Track& track, Source& source, PacketRef packet);
+  bool choose_forwarded(Track& track, Source& source, const MediaMeta& meta);
+  void on_tcp_frame(const PathAddress& path, const uint8_t* data, size_t size) override;
+  void on_tcp_closed(const PathAddress& path) override;
+
+  // worker_stun.cc
+  void on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, size_t size);
+  void tell_stun(const PathAddress& path, const uint8_t* data, size_t size);
+
+  // worker_send.cc
+  void fan_out();
+  void flush_peer(Peer& peer);
+  void collect(Peer& peer, Slot& slot, Track& track);
+  void begin_slot(Slot& slot, Track& track, Source& source);
+  void send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment);
+  size_t write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_t padding);
+  void build_block(Peer& peer, Slot& slot, BatchPacket& in);
+  size_t protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding);
+  size_t protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type);
+  void retransmit(Peer& peer, Slot& slot, uint16_t sequence);
+  void send_protected(Peer& peer, const uint8_t* data, size_t size);
+  void send_rtcp(Peer& peer, uint8_t* packet, size_t size, size_t capacity);
+
+  // worker_rtcp.cc
+  void on_rtcp(Peer& peer, PacketBuffer& packet);
+  void on_report_block(Peer& peer, const ReportBlock& block);
+  void on_sender_report(Peer& peer, const SenderInfo& info);
+  void on_bye(Peer& peer, uint32_t ssrc);
+  void request_key_frame(Track& track);
+  void on_slot_key_frame_request(Slot& slot);
+  void send_reports(Peer& peer);
+  void send_sender_report(Slot& slot);
+  void send_nacks();
+  void send_transport_feedback();
+  void send_key_frame_requests();
+
+  PlaneShared& shared_;
+  const WorkerConfig config_;
+  int epoll_fd_ = -1;
+  int event_fd_ = -1;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> sleeping_{false};
+  std::atomic<const char*> scheduling_{"normal"};
+
+  PacketPool pool_;
+  std::vector<UdpSocket> sockets_;
+  std::unique_ptr<UdpReceiver> receiver_;
+  SendCounters sent_;
+  std::vector<std::unique_ptr<UdpSender>> senders_;
+  std::unique_ptr<TcpServer> tcp_;
+
+  MpscInbox<std::vector<Command>> inbox_;
+  std::unique_ptr<PacketRing[]> rings_;
+  uint64_t workers_to_wake_ = 0;
+  EventRing events_;
+  bool events_added_ = false;
+  MpscInbox<Released> released_;
+  Released released_now_;
+  std::shared_ptr<double[]> counters_;
+
+  PathTable paths_;
+  HandleTable<Peer> peers_;
+  HandleTable<Track> tracks_;  // ours and replicas
+  HandleTable<Slot> slots_;
+  size_t peer_count_ = 0;
+  std::unordered_map<uint32_t, Source*> sources_;
+  uint32_t next_source_key_ = 1;
+
+  std::vector<BatchPacket> batch_;
+  size_t batch_size_ = 0;
+  std::vector<Track*> batch_tracks_;
+  std::vector<Peer*> dirty_peers_;
+  std::vector<OutPacket> out_;
+  std::vector<Handle> idle_replicas_;
+  std::vector<Track*> key_frame_tracks_;
+  std::vector<Peer*> nack_peers_;
+  std::vector<Peer*> twcc_peers_;
+  std::vector<std::vector<Handle>> report_groups_;
+
+  int64_t now_us_ = 0;
+  int64_t next_group_us_ = 0;
+  size_t next_group_ = 0;
+  int64_t next_sweep_us_ = 0;
+  int64_t next_nack_us_ = 0;
+  uint32_t abs_send_time_ = 0;
+  // Checks of unknown peers that may go up: a flood of genuine ufrags must not drown JavaScript.
+  int32_t stun_budget_ = 0;
+  int64_t stun_budget_at_us_ = 0;
+  uint64_t rx_datagrams_ = 0;
+  uint64_t rx_bytes_ = 0;
+  uint64_t strangers_ = 0;
+  uint64_t forged_ufrags_ = 0;
+  uint64_t malformed_ = 0;
+  uint64_t events_dropped_ = 0;
+  uint64_t stale_commands_ = 0;
+  uint64_t forwarded_elsewhere_ = 0;
+  uint64_t queue_drops_ = 0;
+  std::vector<uint16_t> nack_scratch_;
+  TransportCcReport twcc_scratch_;
+};
+
+}  // namespace parley

@@ -1,0 +1,328 @@
+#include "parley/engine/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace parley {
+namespace {
+
+// Reports go out once in 64 ticks of 16 ms: everybody's turn comes about once a second, and nobody scans all peers.
+constexpr size_t kReportGroups = 64;
+constexpr int64_t kGroupTickUs = 16'000;
+constexpr int64_t kSweepUs = 1'000'000;
+constexpr int64_t kNackTickUs = 5'000;
+constexpr int64_t kFeedbackTickUs = 10'000;
+// 1 MiB holds some 700 large events; a main thread that is away for longer has lost checks that come again anyway.
+constexpr size_t kEventRingBytes = 1 << 20;
+constexpr int kEpollEvents = 64;
+constexpr uint64_t kTagEvent = uint64_t{1} << 40;
+constexpr uint64_t kTagTcp = uint64_t{1} << 41;
+// So many batches of 64 from one socket before the others have their turn.
+constexpr int kBatchesPerTurn = 4;
+
+}  // namespace
+
+int64_t monotonic_us() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
+}
+
+Worker::Worker(PlaneShared& shared, const WorkerConfig& config)
+    : shared_(shared),
+      config_(config),
+      pool_(config.max_packets),
+      receiver_(std::make_unique<UdpReceiver>(pool_, config.index)),
+      rings_(new PacketRing[config.workers]),
+      events_(kEventRingBytes),
+      counters_(new double[plane_field::kStride]()),
+      paths_(config.path_seed),
+      report_groups_(kReportGroups) {
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kTagEvent;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &event);
+  batch_.resize(UdpReceiver::kBatch * 2);
+}
+
+Worker::~Worker() {
+  stop();
+  clear();
+  tcp_.reset();
+  sockets_.clear();
+  ::close(event_fd_);
+  ::close(epoll_fd_);
+}
+
+int Worker::open_udp(const std::string& ip, uint16_t port, PathAddress* local, const char** what) {
+  UdpSocket socket;
+  const int error = socket.open({ip, port, true}, what);
+  if (error != 0) return error;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = sockets_.size();
+  epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, socket.fd(), &event);
+  *local = socket.local();
+  sockets_.push_back(std::move(socket));
+  return 0;
+}
+
+int Worker::open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what) {
+  if (tcp_ == nullptr) tcp_ = std::make_unique<TcpServer>(epoll_fd_, kTagTcp, *this, config_.tcp);
+  return tcp_->listen(ip, port, 0, local, what);
+}
+
+void Worker::start() {
+  for (UdpSocket& socket : sockets_) {
+    senders_.push_back(std::make_unique<UdpSender>(socket, sent_, config_.segmentation));
+  }
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true);
+  const uint64_t one = 1;
+  (void)!::write(event_fd_, &one, sizeof(one));
+  thread_.join();
+}
+
+void Worker::clear() {
+  inbox_.drain([](std::vector<Command>&) {});
+  for (size_t i = 0; i < config_.workers; ++i) {
+    RingItem item;
+    while (rings_[i].pop(item)) PacketRef drop(item.packet);
+  }
+  for (BatchPacket& packet : batch_) packet.packet.reset();
+  std::vector<Peer*> peers;
+  peers_.each([&peers](Peer* peer) { peers.push_back(peer); });
+  for (Peer* peer : peers) close_peer(*peer, false);
+  std::vector<Track*> replicas;
+  tracks_.each([&replicas](Track* track) { replicas.push_back(track); });
+  for (Track* track : replicas) drop_replica(*track);
+}
+
+void Worker::post(Command&& command) {
+  std::vector<Command> commands;
+  commands.push_back(std::move(command));
+  post(std::move(commands));
+}
+
+void Worker::post(std::vector<Command>&& commands) {
+  inbox_.push(std::move(commands));
+  wake();
+}
+
+void Worker::wake() {
+  // The worker sets the flag, then looks at its queues once more, then sleeps; we push, then look at the flag.
+  if (sleeping_.exchange(false, std::memory_order_seq_cst)) {
+    const uint64_t one = 1;
+    (void)!::write(event_fd_, &one, sizeof(one));
+  }
+}
+
+void Worker::set_priority() {
+  pthread_setname_np(pthread_self(), ("parley-" + std::to_string(config_.index)).c_str());
+  const bool any = config_.scheduling == Scheduling::kAuto;
+  if (any || config_.scheduling == Scheduling::kFifo) {
+    sched_param param{};
+    param.sched_priority = 10;
+    if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) == 0) {
+      scheduling_.store("fifo");
+      return;
+    }
+  }
+  if (any || config_.scheduling == Scheduling::kFifo || config_.scheduling == Scheduling::kNice) {
+    const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+    if (setpriority(PRIO_PROCESS, thread, -15) == 0) {
+      scheduling_.store("nice");
+      return;
+    }
+  }
+  scheduling_.store("normal");
+}
+
+int Worker::timeout_ms(int64_t now_us) const {
+  int64_t due = now_us + 1'000'000;
+  if (peer_count_ > 0) due = std::min(due, next_group_us_);
+  if (tcp_ != nullptr) due = std::min(due, next_sweep_us_);
+  if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
+  if (!twcc_peers_.empty() || !key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
+  if (due <= now_us) return 0;
+  return static_cast<int>((due - now_us + 999) / 1000);
+}
+
+void Worker::run() {
+  set_priority();
+  now_us_ = monotonic_us();
+  next_group_us_ = now_us_ + kGroupTickUs;
+  epoll_event events[kEpollEvents];
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    sleeping_.store(true, std::memory_order_seq_cst);
+    bool work = !inbox_.empty();
+    for (size_t i = 0; i < config_.workers && !work; ++i) work = !rings_[i].empty();
+    const int ready = epoll_wait(epoll_fd_, events, kEpollEvents, work ? 0 : timeout_ms(monotonic_us()));
+    sleeping_.store(false, std::memory_order_relaxed);
+    now_us_ = monotonic_us();
+    inbox_.drain([this](std::vector<Command>& commands) {
+      for (Command& command : commands) apply(command);
+    });
+    take_rings();
+    for (int i = 0; i < ready; ++i) {
+      const uint64_t tag = events[i].data.u64;
+      if (tag == kTagEvent) {
+        uint64_t count;
+        (void)!::read(event_fd_, &count, sizeof(count));
+      } else if (tag >= kTagTcp) {
+        tcp_->on_event(static_cast<int>(tag - kTagTcp), events[i].events, now_us_);
+      } else {
+        receive_udp(tag);
+      }
+    }
+    fan_out();
+    run_timers(now_us_);
+    flush_senders();
+    publish_counters();
+    if (events_added_) {
+      events_added_ = false;
+      shared_.wake_main();
+    }
+  }
+}
+
+void Worker::run_timers(int64_t now_us) {
+  if (!nack_peers_.empty() && now_us >= next_nack_us_) {
+    send_nacks();
+    next_nack_us_ = now_us + kNackTickUs;
+  }
+  if (!key_frame_tracks_.empty()) send_key_frame_requests();
+  if (!twcc_peers_.empty()) send_transport_feedback();
+  while (now_us >= next_group_us_) {
+    if (now_us - next_group_us_ > 2'000'000) next_group_us_ = now_us;  // after a suspension
+    for (const Handle handle : report_groups_[next_group_]) {
+      if (Peer* peer = peers_.find(handle)) send_reports(*peer);
+    }
+    next_group_ = (next_group_ + 1) % kReportGroups;
+    next_group_us_ += kGroupTickUs;
+  }
+  if (tcp_ != nullptr && now_us >= next_sweep_us_) {
+    tcp_->sweep(now_us);
+    next_sweep_us_ = now_us + kSweepUs;
+  }
+  if (!idle_replicas_.empty()) drop_idle_replicas();
+  if (!released_now_.peers.empty() || !released_now_.tracks.empty() || !released_now_.slots.empty()) {
+    released_.push(std::move(released_now_));
+    released_now_ = Released();
+  }
+}
+
+void Worker::take_rings() {
+  for (size_t i = 0; i < config_.workers; ++i) {
+    RingItem item;
+    for (size_t taken = 0; taken < 512 && rings_[i].pop(item); ++taken) {
+      PacketRef packet(item.packet);
+      if (item.raw) {
+        if (Peer* peer = peers_.find(item.handle)) {
+          const PathAddress path = raw_meta(*packet).path;
+          on_peer_datagram(*peer, path, packet);
+        }
+        continue;
+      }
+      Track* track = tracks_.find(item.handle);
+      if (track == nullptr || track->peer != nullptr) continue;
+      Source* source = nullptr;
+      for (auto& candidate : track->sources) {
+        if (candidate->ssrc == item.source) source = candidate.get();
+      }
+      if (source == nullptr) {
+        // Here the SSRC's place holds the key at the publisher's worker. Layers come and go: a few are enough to remember.
+        if (track->sources.size() >= 4) drop_source(*track->sources.front());
+        source = &add_source(*track, item.source, 0, "");
+      }
+      source->history.insert(media_meta(*packet).input.sequence, packet, now_us_);
+      add_to_batch(*track, *source, std::move(packet));
+    }
+  }
+}
+
+void Worker::flush_senders() {
+  for (auto& sender : senders_) sender->flush();
+  for (uint64_t bits = workers_to_wake_; bits != 0; bits &= bits - 1) {
+    shared_.workers[static_cast<size_t>(__builtin_ctzll(bits))]->wake();
+  }
+  workers_to_wake_ = 0;
+}
+
+void Worker::publish_counters() {
+  double* c = counters_.get();
+  counter_set(c[plane_field::kRxDatagrams], static_cast<double>(rx_datagrams_));
+  counter_set(c[plane_field::kRxBytes], static_cast<double>(rx_bytes_));
+  uint64_t datagrams = sent_.datagrams;
+  uint64_t bytes = sent_.bytes;
+  if (tcp_ != nullptr) {
+    datagrams += tcp_->counters().sent_frames;
+    bytes += tcp_->counters().sent_bytes;
+  }
+  counter_set(c[plane_field::kTxDatagrams], static_cast<double>(datagrams));
+  counter_set(c[plane_field::kTxBytes], static_cast<double>(bytes));
+  counter_set(c[plane_field::kSendCalls], static_cast<double>(sent_.calls));
+  counter_set(c[plane_field::kSendMessages], static_cast<double>(sent_.messages));
+  const uint64_t tcp_drops = tcp_ != nullptr ? tcp_->counters().dropped_frames : 0;
+  counter_set(c[plane_field::kSendErrors], static_cast<double>(sent_.errors + tcp_drops));
+  counter_set(c[plane_field::kStrangers], static_cast<double>(strangers_));
+  counter_set(c[plane_field::kForgedUfrags], static_cast<double>(forged_ufrags_));
+  counter_set(c[plane_field::kMalformed], static_cast<double>(malformed_));
+  counter_set(c[plane_field::kEventsDropped], static_cast<double>(events_dropped_));
+  counter_set(c[plane_field::kStaleCommands], static_cast<double>(stale_commands_));
+  counter_set(c[plane_field::kForwardedElsewhere], static_cast<double>(forwarded_elsewhere_));
+  counter_set(c[plane_field::kQueueDrops], static_cast<double>(queue_drops_ + receiver_->starved()));
+}
+
+void Worker::add_event(EventType type, const EventRing::Piece* pieces, size_t count) {
+  EventRing::Piece all[5];
+  all[0] = {&type, 1};
+  for (size_t i = 0; i < count; ++i) all[i + 1] = pieces[i];
+  if (!events_.push(all, count + 1)) {
+    ++events_dropped_;
+    return;
+  }
+  events_added_ = true;
+}
+
+void Worker::receive_udp(size_t socket) {
+  for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+    const size_t count = receiver_->receive(sockets_[socket], static_cast<uint16_t>(socket));
+    if (count == 0) return;
+    now_us_ = monotonic_us();
+    rx_datagrams_ += count;
+    for (size_t i = 0; i < count; ++i) {
+      PacketBuffer* buffer = receiver_->packet(i);
+      rx_bytes_ += buffer->length;
+      if (buffer->length == 0 || receiver_->truncated(i)) {
+        ++malformed_;
+        continue;
+      }
+      buffer->arrival_us = now_us_;
+      PacketRef packet(receiver_->take(i));
+      on_datagram(packet, receiver_->path(i));
+      // Nobody kept it: used again without a round through the pool.
+      if (packet) receiver_->put_back(i, packet.release());
+    }
+    fan_out();
+    if (count < UdpReceiver::kBatch) return;
+  }
+}
+
+}  // namespace parley
