@@ -31,6 +31,8 @@ import { Strangers } from "./strangers.ts";
 
 /** The other room's owner has answered within this, or the move has failed. */
 const transferDeadlineMs = 3_000;
+/** Ticks come every 100 ms; a longer pause than this was a stall. */
+const longestTickMs = 500;
 
 /**
  * All rooms that one process writes. Sans-IO: inputs and the time in, outputs out; the time is in milliseconds since 1970, and never goes back.
@@ -46,6 +48,7 @@ export class RoomHost {
   readonly #grants = new GrantKeeper();
   readonly #strangers = new Strangers();
   #recovery: Recovery | undefined;
+  #tickedAtMs: number | undefined;
 
   constructor(ports: RoomPorts) {
     this.#ports = ports;
@@ -111,6 +114,7 @@ export class RoomHost {
         // Asked for only while recovering: later, what a node holds is what it was told.
         break;
       case "tick":
+        this.#forgiveStall(nowMs);
         for (const room of this.#rooms.values()) tickRoom(room, nowMs);
         this.#settleAll();
         this.#replies.sweep(nowMs);
@@ -206,9 +210,11 @@ export class RoomHost {
   #connectionGone(appId: string, connectionId: string, nowMs: number): void {
     for (const room of this.#rooms.values()) {
       const member = room.appId === appId ? room.byConnection.get(connectionId) : undefined;
-      if (member !== undefined) removeMember(room, member, nowMs, "lost", undefined);
+      if (member === undefined) continue;
+      removeMember(room, member, nowMs, "lost", undefined);
+      settle(room);
+      this.#dropIfEmpty(room);
     }
-    this.#settleAll();
   }
 
   #transfer(transfer: RoomTransfer, replyTo: ReplyHandle, nowMs: number): void {
@@ -274,6 +280,17 @@ export class RoomHost {
       settle(room);
     }
     for (const input of waiting) this.#apply(input, nowMs);
+  }
+
+  /** After a stall of our own everybody seems silent: their announcements wait in our queue. The time we did not look does not count. */
+  #forgiveStall(nowMs: number): void {
+    const missedMs = nowMs - (this.#tickedAtMs ?? nowMs) - longestTickMs;
+    this.#tickedAtMs = nowMs;
+    if (missedMs <= 0) return;
+    for (const room of this.#rooms.values()) {
+      for (const member of room.members.values()) member.seenAtMs += missedMs;
+      for (const stream of room.streams.values()) stream.orphanedAtMs += missedMs;
+    }
   }
 
   #settleAll(): void {

@@ -57,6 +57,19 @@ test("connections that nobody announces for 3 s leave", () => {
   assert.equal(bench.host.roomCount, 0);
 });
 
+test("a stall of our own is nobody's absence", () => {
+  const bench = new RoomBench();
+  bench.join("alice");
+  bench.advance(200);
+  bench.nowMs += 60_000;
+  bench.handle({ type: "tick" });
+  assert.equal(bench.host.participantCount, 1);
+  bench.advance(2_000, false);
+  assert.equal(bench.host.participantCount, 1);
+  bench.advance(1_500, false);
+  assert.equal(bench.host.participantCount, 0);
+});
+
 test("apps do not meet: same room name, two rooms", () => {
   const bench = new RoomBench();
   bench.join("alice");
