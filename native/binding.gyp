@@ -20,6 +20,11 @@
       "target_name": "parley_native",
       "sources": ["binding/addon.cc", "binding/plane_binding.cc", "binding/dtls_binding.cc", "binding/openssl_probe.cc"],
       "dependencies": ["parley_core"]
+    },
+    {
+      "target_name": "parley_load",
+      "sources": ["binding/load_client_binding.cc"],
+      "dependencies": ["parley_core"]
     }
   ]
 }

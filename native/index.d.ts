@@ -81,3 +81,112 @@ export interface NativePlane {
 
 export function loadAddon(): NativeAddon;
 export function loadTestAddon(): unknown;
+
+/** One side of a PeerConnection as the load client needs it. */
+export interface LoadPeerOptions {
+  readonly ufrag: string;
+  readonly password: string;
+  /** DTLS-SRTP number: 1 AES128_CM_SHA1_80, 7 AEAD_AES_128_GCM, 8 AEAD_AES_256_GCM. */
+  readonly srtpProfile: number;
+  /** Take coalesced packets, as a card with offload hands over. */
+  readonly gro: boolean;
+}
+
+export interface LoadPublisherOptions extends LoadPeerOptions {
+  readonly videoSsrc: number;
+  readonly rtxSsrc: number;
+  readonly audioSsrc: number;
+  readonly profile: "burst" | "spread";
+}
+
+export interface LoadRemote {
+  readonly ip: string;
+  readonly port: number;
+  readonly ufrag: string;
+  readonly password: string;
+  /** SHA-256, hexadecimal with colons. */
+  readonly fingerprint: string;
+}
+
+export interface LoadStates {
+  readonly connecting: number;
+  readonly connected: number;
+  /** Connected, and audio and video have come. */
+  readonly withMedia: number;
+  readonly failed: number;
+}
+
+/** Sums of all subscribers and publishers since `beginWindow`. */
+export interface LoadSnapshot {
+  /** Media packets authenticated, repaired ones included, each once. */
+  readonly distinct: number;
+  readonly duplicates: number;
+  /** Thrown away on purpose. */
+  readonly dropped: number;
+  readonly rtxReceived: number;
+  readonly repaired: number;
+  readonly nackMessages: number;
+  readonly nackedPackets: number;
+  readonly receiverReports: number;
+  readonly transportReports: number;
+  readonly senderReports: number;
+  readonly keyFrameRequests: number;
+  /** Of media packets that came first hand, with header and tag; and their payloads. */
+  readonly wireBytes: number;
+  readonly payloadBytes: number;
+  /** Gaps that are open now. */
+  readonly missing: number;
+  readonly authenticationFailures: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly latencies: number;
+  /** Media packets that publishers sent. */
+  readonly published: number;
+  readonly publisherNacked: number;
+  readonly publisherRetransmitted: number;
+  readonly publisherKeyFrameRequests: number;
+  readonly publisherTransportReports: number;
+  readonly publisherReceiverReports: number;
+  readonly connectP50Us: number;
+  readonly connectP99Us: number;
+}
+
+export interface FloorResult {
+  readonly datagrams: number;
+  readonly messages: number;
+  readonly calls: number;
+  readonly errors: number;
+  /** User and system time of the sending thread, by the kernel. */
+  readonly cpuUs: number;
+  readonly elapsedUs: number;
+  /** What the sinks took meanwhile. */
+  readonly drained: number;
+}
+
+export interface NativeLoadClient {
+  /** For the offers' a=fingerprint, SHA-256. */
+  fingerprint(): string;
+  addSubscriber(options: LoadPeerOptions): number;
+  addPublisher(options: LoadPublisherOptions): number;
+  /** 0 or an errno. */
+  connect(id: number, remote: LoadRemote): number;
+  remove(id: number): void;
+  state(id: number): "new" | "checking" | "handshaking" | "connected" | "failed" | "closed";
+  setDropRatio(ratio: number): void;
+  setSending(sending: boolean): void;
+  beginWindow(): void;
+  states(): LoadStates;
+  snapshot(): LoadSnapshot;
+  openFloor(ip: string, sinks: number, gro: boolean): boolean;
+  startFloor(options: {
+    readonly mode: "segments" | "sendto";
+    readonly profile: "burst" | "spread";
+    readonly overheadBytes: number;
+    readonly durationMs: number;
+  }): boolean;
+  floorRunning(): boolean;
+  finishFloor(): FloorResult;
+  close(): void;
+}
+
+export function loadLoadClient(): { readonly LoadClient: new () => NativeLoadClient };

@@ -12,3 +12,8 @@ export function loadAddon() {
 export function loadTestAddon() {
   return require("./build/Release/parley_test_client.node");
 }
+
+/** The load client of bench/, an addon of its own. */
+export function loadLoadClient() {
+  return require("./build/Release/parley_load.node");
+}
