@@ -62,7 +62,7 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
   };
   try {
     if (has("media")) {
-      parts.push(await startMediaRole(config, { ...deps, logger: logger.child({ part: "media" }), bus, ufragKey }));
+      parts.push(startMediaRole(config, { ...deps, logger: logger.child({ part: "media" }), bus, ufragKey }));
     }
     let signaling: Signaling | undefined;
     if (has("signaling")) {
