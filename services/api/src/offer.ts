@@ -25,7 +25,9 @@ export function readOffer(sdp: string, limits: SdpLimits | undefined): Result<Of
   const sections: OfferSection[] = [];
   for (const section of media) {
     const { mid, kind } = section;
-    if (mid === undefined || (kind !== "audio" && kind !== "video") || section.port === 0) continue;
+    if (mid === undefined || (kind !== "audio" && kind !== "video")) continue;
+    // Port 0 is no section at all, unless it lives in its bundle only (RFC 8843 6; GStreamer offers so).
+    if (section.port === 0 && !section.bundleOnly) continue;
     // RFC 8866 6.7: sendrecv is the default.
     const flow = section.direction ?? direction ?? "sendrecv";
     sections.push({

@@ -56,7 +56,7 @@ export function buildAnswer(
     direction: undefined,
     otherAttributes: [{ name: "msid-semantic", value: "WMS *" }],
     media: plans.map((plan) =>
-      plan.rejected ? rejectedSection(plan) : acceptedSection(plan, shared, plan.mid === tag ? candidates : []),
+      plan.rejected ? rejectedSection(plan, shared) : acceptedSection(plan, shared, plan.mid === tag ? candidates : []),
     ),
   };
 }
@@ -66,14 +66,15 @@ function nextVersion(previous: string | undefined): string {
   return previous === undefined ? "1" : String(BigInt(previous) + 1n);
 }
 
-/** RFC 8829 5.3.1: port 0; formats must be there and mean nothing. */
-function rejectedSection(plan: SectionPlan): MediaSection {
+/** RFC 8829 5.3.1: port 0; formats must be there and mean nothing. GStreamer wants a fingerprint even so. */
+function rejectedSection(plan: SectionPlan, transport: SdpTransport): MediaSection {
   const { kind, protocol, formats, mid } = plan.offered;
   return {
     ...emptyMedia(kind, 0, protocol, [...formats]),
     connection: "IN IP4 0.0.0.0",
     mid,
     direction: "inactive",
+    transport: { ...emptyTransport(), fingerprints: transport.fingerprints, setup: transport.setup },
   };
 }
 
