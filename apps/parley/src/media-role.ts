@@ -1,64 +1,76 @@
-import { generateCertificate, startNativePlane } from "@parley/adapter-media-native";
-import { type Bus, randomId } from "@parley/foundation";
-import { createMediaNode } from "@parley/service-media";
+import { networkInterfaces } from "node:os";
+import { generateCertificate, startNativePlane, type NativeMediaPlane } from "@parley/adapter-media-native";
+import { randomId, type Bus } from "@parley/foundation";
+import { createMediaNode, type MediaNodeConfig } from "@parley/service-media";
 import type { ProgramDeps } from "./composition-root.ts";
 import type { Config } from "./config/schema.ts";
 
 export interface MediaRoleDeps extends ProgramDeps {
   readonly bus: Bus;
+  /** 16 bytes, shared with signaling. */
   readonly ufragKey: Uint8Array;
 }
 
+/** The media node with its data plane, as one part of the program. */
 export interface MediaRole {
   drain(): void;
   sessions(): number;
+  /** Ends the sessions, then the data plane's threads. */
   close(): Promise<void>;
 }
 
-/** Clients hear of the end (RTCP BYE, DTLS close_notify) before the sockets close. */
-const lastDatagramsMs = 50;
-
-/** The data plane with its control loop. Rejects when a port cannot be had. */
-export async function startMediaRole(config: Config, deps: MediaRoleDeps): Promise<MediaRole> {
+/** Binds the media ports and starts a media node. Throws when an address cannot be bound or the addon does not fit. */
+export function startMediaRole(config: Config, deps: MediaRoleDeps): MediaRole {
   const { media } = config;
-  const { clock, logger } = deps;
   const plane = startNativePlane({
-    bind: media.bind.length > 0 ? media.bind : ["0.0.0.0", "::"],
     udpPort: media.udpPort,
     tcpPort: media.tcpPort < 0 ? undefined : media.tcpPort,
+    bind: media.bind.length > 0 ? media.bind : wildcardAddresses(),
     threads: media.threads,
     ufragKey: deps.ufragKey,
     scheduling: media.scheduling,
     segmentation: media.udpSegmentation,
   });
-  const portOf = (protocol: "udp" | "tcp"): number =>
-    plane.endpoints.find((endpoint) => endpoint.protocol === protocol)?.port ?? 0;
-  const udpPort = portOf("udp");
-  const tcpPort = portOf("tcp");
-  // An empty address stands for the local one of the client's HTTP connection.
-  const ips = media.announce.length > 0 ? media.announce : [""];
   const node = createMediaNode({
     nodeId: randomId(deps.random),
     plane,
+    // A node's own, fresh at each start: a PeerConnection does not outlive its node anyway.
     certificate: generateCertificate(),
     bus: deps.bus,
-    clock,
+    clock: deps.clock,
     random: deps.random,
-    logger,
+    logger: deps.logger,
     metrics: deps.metrics,
-    config: {
-      addresses: ips.map((ip) => ({ ip, udpPort, tcpPort })),
-      session: { keyFrameIntervalMs: media.keyFrameIntervalMs },
-    },
+    config: { addresses: answerAddresses(config, plane), session: { keyFrameIntervalMs: media.keyFrameIntervalMs } },
   });
   node.start();
+  const bound = plane.endpoints.map(
+    ({ protocol, ip, port }) => `${protocol} ${ip.includes(":") ? `[${ip}]` : ip}:${port}`,
+  );
+  deps.logger.info("media ports are open", { endpoints: bound.join(", "), threads: plane.threads });
   return {
     drain: () => node.drain(),
     sessions: () => node.sessions,
     close: async () => {
       node.close();
-      await new Promise<void>((resolve) => void clock.after(lastDatagramsMs, resolve));
       await plane.close();
     },
   };
+}
+
+/** All addresses of the machine; those of IPv6 only where there is any, because binding `::` fails elsewhere. */
+function wildcardAddresses(): readonly string[] {
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ family }) => family === "IPv6"),
+  );
+  return hasIpv6 ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+}
+
+/** What answers may name. The empty address stands for the one at which the client reached the API. */
+function answerAddresses(config: Config, plane: NativeMediaPlane): MediaNodeConfig["addresses"] {
+  const portOf = (protocol: "udp" | "tcp"): number =>
+    plane.endpoints.find((endpoint) => endpoint.protocol === protocol)?.port ?? 0;
+  const ports = { udpPort: portOf("udp"), tcpPort: portOf("tcp") };
+  const ips = config.media.announce.length > 0 ? config.media.announce : [""];
+  return ips.map((ip) => ({ ip, ...ports }));
 }
