@@ -4,13 +4,18 @@ import { RoomKind, Role } from "@parley/protocol";
 
 type Event = Parameters<typeof pushEvent>[2];
 
-/** Whether others see the member. Hidden ones are not counted either; viewers of a live class are counted only. */
+/** Whether others see the member. Hidden ones are not counted either; viewers of a live class, and over WHEP, are counted only. */
 export function isListed(room: RoomState, member: Member): boolean {
   return !member.waiting && !member.permissions.hidden && !isUnlistedViewer(room, member);
 }
 
 function isUnlistedViewer(room: RoomState, member: Member): boolean {
-  return room.kind === RoomKind.LIVE_CLASS && member.role === Role.VIEWER;
+  return member.watchesOnly || (room.kind === RoomKind.LIVE_CLASS && member.role === Role.VIEWER);
+}
+
+/** Everybody present who follows the room's events. */
+export function followers(room: RoomState): Member[] {
+  return [...present(room)].filter((member) => !member.leaveWithSession);
 }
 
 /** Members that are in the room, not in its lobby. */
@@ -28,7 +33,10 @@ export function participantCount(room: RoomState): number {
 export function broadcastChange(room: RoomState, event: Event, except?: Member): void {
   room.revision += 1n;
   const connectionIds: string[] = [];
-  for (const member of present(room)) if (member !== except) connectionIds.push(member.connectionId);
+  for (const member of present(room)) {
+    // WHIP and WHEP know no room state: nobody would read it.
+    if (member !== except && !member.leaveWithSession) connectionIds.push(member.connectionId);
+  }
   pushEvent(room.out, { appId: room.appId, roomId: room.roomId, connectionIds, revision: room.revision }, event);
 }
 

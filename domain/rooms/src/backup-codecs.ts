@@ -1,41 +1,40 @@
 import { Codec } from "@parley/protocol";
 import { tell } from "./audience.ts";
 import { codecName } from "./snapshot.ts";
-import { canShow, slotsWanting, tracksFor } from "./slot-queries.ts";
-import { codecsOf, type RoomState, type SlotState, type StreamState } from "./state.ts";
+import {
+  codecsOf,
+  type BackupNeed,
+  type RoomState,
+  type SlotState,
+  type StreamState,
+  type TrackState,
+} from "./state.ts";
 
 /** What everybody can encode, the cheaper first. */
 const backupCodecs: readonly Codec[] = [Codec.VP8, Codec.H264];
 
 /**
- * Asks the publisher for a track in another codec while somebody who wants the stream cannot decode its first track, and says when that is
- * over.
+ * Notes that a slot cannot show the first track of what it wants, or can (`undefined`). Needs are counted per stream, so that a join among
+ * thousands of viewers costs the same as the first.
  */
-export function requestBackups(room: RoomState, stream: StreamState): void {
-  const wanted = wantedBackups(room, stream);
-  for (const [key, asked] of stream.backupAsked) {
-    if (wanted.has(key)) continue;
-    stream.backupAsked.delete(key);
-    tellPublisher(room, stream, asked, false);
-  }
-  for (const [key, backup] of wanted) {
-    if (stream.backupAsked.has(key)) continue;
-    stream.backupAsked.set(key, backup);
-    tellPublisher(room, stream, backup, true);
-  }
+export function setBackupNeed(
+  room: RoomState,
+  slot: SlotState,
+  stream: StreamState | undefined,
+  track: TrackState | undefined,
+): void {
+  const need = stream === undefined || track === undefined ? undefined : needOf(slot, stream, track);
+  const before = slot.backup;
+  if (before?.stream === need?.stream && before?.key === need?.key) return;
+  slot.backup = need;
+  if (before !== undefined) count(room, before, -1);
+  if (need !== undefined) count(room, need, 1);
 }
 
-function wantedBackups(room: RoomState, stream: StreamState): Map<string, { mid: string; codec: string }> {
-  const wanted = new Map<string, { mid: string; codec: string }>();
-  const { session } = stream;
-  if (session === undefined || !room.streams.has(stream.streamId)) return wanted;
-  for (const slot of slotsWanting(room, stream)) {
-    const first = tracksFor(slot, stream)[0];
-    if (first === undefined || canShow(room, slot, session, first)) continue;
-    const codec = backupFor(slot);
-    if (codec !== undefined) wanted.set(`${first.mid} ${codec}`, { mid: first.mid, codec: codecName(codec) });
-  }
-  return wanted;
+function needOf(slot: SlotState, stream: StreamState, track: TrackState): BackupNeed | undefined {
+  const codec = backupFor(slot);
+  if (codec === undefined) return undefined;
+  return { stream, key: `${track.mid} ${codec}`, mid: track.mid, codec: codecName(codec) };
 }
 
 function backupFor(slot: SlotState): Codec | undefined {
@@ -44,11 +43,28 @@ function backupFor(slot: SlotState): Codec | undefined {
   return backupCodecs.find((codec) => codecs.includes(codec));
 }
 
-function tellPublisher(
-  room: RoomState,
-  stream: StreamState,
-  { mid, codec }: { readonly mid: string; readonly codec: string },
-  wanted: boolean,
-): void {
-  tell(room, [stream.owner], { case: "codecWanted", value: { streamId: stream.streamId, mid, codec, wanted } });
+function count(room: RoomState, { stream, key, mid, codec }: BackupNeed, change: number): void {
+  const backup = stream.backups.get(key) ?? { mid, codec, slots: 0, asked: false };
+  backup.slots += change;
+  stream.backups.set(key, backup);
+  room.backupsChanged.add(stream);
+}
+
+/**
+ * Asks publishers for a track in another codec while somebody cannot decode their first one, and says when that is over. At the end of a call, so
+ * that what changes to and fro within it is not told.
+ */
+export function tellBackups(room: RoomState): void {
+  for (const stream of room.backupsChanged) {
+    for (const [key, backup] of stream.backups) {
+      const wanted = backup.slots > 0;
+      if (wanted !== backup.asked && room.streams.has(stream.streamId)) {
+        const { mid, codec } = backup;
+        tell(room, [stream.owner], { case: "codecWanted", value: { streamId: stream.streamId, mid, codec, wanted } });
+      }
+      backup.asked = wanted;
+      if (!wanted) stream.backups.delete(key);
+    }
+  }
+  room.backupsChanged.clear();
 }

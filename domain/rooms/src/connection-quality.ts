@@ -1,5 +1,5 @@
 import { Quality, type SessionStatus } from "@parley/protocol";
-import { isListed, present, tell } from "./audience.ts";
+import { followers, isListed, present, tell } from "./audience.ts";
 import type { Member, RoomState, SessionState } from "./state.ts";
 
 /** What a node measured of a session last. */
@@ -35,7 +35,7 @@ export function tellQualities(room: RoomState, nowMs: number): void {
     member.quality = quality;
     if (isListed(room, member)) changed.push({ participantId: member.participantId, quality });
   }
-  if (changed.length > 0) tell(room, present(room), { case: "qualityChanged", value: { qualities: changed } }, true);
+  if (changed.length > 0) tell(room, followers(room), { case: "qualityChanged", value: { qualities: changed } }, true);
 }
 
 /** A member is as well connected as the worst of its sessions. */

@@ -1,6 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { err, isValidName, ok, randomId, type Result } from "@parley/foundation";
-import { JoinedSchema, type Grants, type Join, type Joined, type Role, type SessionAnswer } from "@parley/protocol";
+import {
+  JoinedSchema,
+  RoomKind,
+  type Grants,
+  type Join,
+  type Joined,
+  type OpenSession,
+  type Role,
+  type SessionAnswer,
+} from "@parley/protocol";
 import { attributesFit } from "./attributes.ts";
 import type { Refusal } from "./io.ts";
 import { enter, maxParticipants, removeMember, takePlaceOf, waitInLobby } from "./membership.ts";
@@ -34,7 +43,8 @@ export function join(room: RoomState, visitor: Visitor, request: Join, nowMs: nu
   return ok(
     create(JoinedSchema, {
       participantId: member.participantId,
-      snapshot: snapshotFor(room, member),
+      // WHIP and WHEP have no use for it.
+      ...(member.leaveWithSession ? {} : { snapshot: snapshotFor(room, member) }),
       sessions: opened.value,
     }),
   );
@@ -54,8 +64,19 @@ function refusalOf(
   if (room.locked && !moderates && replaced === undefined) return { name: "room-locked" };
   if (request.name !== "" && !isValidName(request.name)) return { name: "bad-id", detail: "The participant's name." };
   if (!attributesFit(new Map(Object.entries(request.attributes)), limits)) return { name: "attributes-too-large" };
-  if (replaced === undefined && room.members.size >= maxParticipants(room)) return { name: "room-full" };
+  if (replaced === undefined && isFull(room, request)) return { name: "room-full" };
   return undefined;
+}
+
+/** Who only watches over WHEP costs the others as little as a viewer of a live class. */
+function isFull(room: RoomState, request: Join): boolean {
+  const watches = request.leaveWithSession && onlyWatches(request.sessions);
+  if (watches && room.kind !== RoomKind.ONE_TO_ONE) {
+    return room.members.size >= room.ports.limits.maxLiveClassParticipants;
+  }
+  let listed = 0;
+  for (const member of room.members.values()) if (!member.watchesOnly) listed += 1;
+  return listed >= maxParticipants(room);
 }
 
 /** The participant this client was before: only its own user may take its place. */
@@ -70,6 +91,11 @@ export interface Introduction {
   readonly attributes: Readonly<Record<string, string>>;
   readonly role?: Role;
   readonly leaveWithSession?: boolean;
+  readonly sessions?: readonly OpenSession[];
+}
+
+function onlyWatches(sessions: readonly OpenSession[]): boolean {
+  return sessions.every(({ sections }) => sections.every(({ use }) => use.case !== "publish"));
 }
 
 /** A member that is not in the room yet. `replaced`: whose place it takes. */
@@ -96,6 +122,7 @@ export function newMember(
     handRaised: replaced?.handRaised ?? false,
     waiting: replaced?.waiting ?? (room.lobbyEnabled && !permissions.moderate),
     leaveWithSession: introduction.leaveWithSession ?? false,
+    watchesOnly: introduction.leaveWithSession === true && onlyWatches(introduction.sessions ?? []),
     grants,
     localIp: visitor.localIp,
     expiresAtUnixMs: Number(grants.expiresAtUnixMs),

@@ -1,5 +1,5 @@
 import { TrackKind } from "@parley/protocol";
-import { tell, present } from "./audience.ts";
+import { followers, tell } from "./audience.ts";
 import type { RoomState, StreamState } from "./state.ts";
 
 /** Levels are 127 less the dBov of RFC 6464: speech near a microphone is about 90 to 110, a quiet room 50 to 65. */
@@ -47,7 +47,7 @@ export function tellSpeakers(room: RoomState, nowMs: number): void {
     participantId: stream.owner.participantId,
     level,
   }));
-  tell(room, present(room), { case: "speakersChanged", value: { speakers } }, true);
+  tell(room, followers(room), { case: "speakersChanged", value: { speakers } }, true);
 }
 
 /** Streams that can be heard, loudest first; the order of publishing decides between equals. */

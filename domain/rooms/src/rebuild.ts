@@ -71,6 +71,7 @@ function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): M
     handRaised: participant?.handRaised ?? false,
     waiting: false,
     leaveWithSession: state.leaveWithSession,
+    watchesOnly: state.leaveWithSession && state.streams.length === 0,
     grants: state.grants ?? create(GrantsSchema),
     localIp: state.localIp,
     expiresAtUnixMs: Number(state.tokenExpiresAtUnixMs),
@@ -95,6 +96,7 @@ function takeSession(room: RoomState, { nodeId, grant, state }: HeldGrant, membe
     grant,
     memory: state.negotiation,
     slots: new Map(),
+    codecSets: new Map(),
     connected: false,
     path: undefined,
     speakerMids: new Set(state.speakerMids),
@@ -139,7 +141,7 @@ function takeStream(room: RoomState, session: SessionState, owned: OwnedStream):
     orphanedAtMs: 0,
     order: Number(order),
     wantedBy: new Set(),
-    backupAsked: new Map(),
+    backups: new Map(),
   });
 }
 
@@ -154,6 +156,7 @@ function takeSlots(room: RoomState, session: SessionState, state: SessionOwnerSt
       desired: { type: "nothing" },
       effective: undefined,
       error: undefined,
+      backup: undefined,
       actualStreamId: 0,
       boundAtMs: 0,
     });

@@ -72,8 +72,11 @@ export class RoomHost {
 
   handle(input: RoomInput, nowMs: number): RoomOutput[] {
     if (this.#recovery?.keeps(input, nowMs) !== true) this.#apply(input, nowMs);
-    if (input.type === "tick") this.#endRecovery(nowMs);
-    return this.#take(nowMs);
+    if (input.type !== "tick") return this.#take(nowMs);
+    this.#endRecovery(nowMs);
+    const outputs = this.#take(nowMs);
+    for (const { nodeId, grant } of this.#grants.due(nowMs)) outputs.push({ type: "grant", nodeId, grant });
+    return outputs;
   }
 
   /** The grant whose ufrag a node asks for. */
@@ -304,12 +307,9 @@ export class RoomHost {
     if (room.members.size === 0) this.#rooms.delete(roomKey(room.appId, room.roomId));
   }
 
-  /** What was put out, with the grants that are due again. */
   #take(nowMs: number): RoomOutput[] {
     this.#remember(nowMs);
-    const outputs = this.#out.take();
-    for (const { nodeId, grant } of this.#grants.due(nowMs)) outputs.push({ type: "grant", nodeId, grant });
-    return outputs;
+    return this.#out.take();
   }
 
   #remember(nowMs: number): void {

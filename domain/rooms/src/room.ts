@@ -1,6 +1,8 @@
 import type { Join, RoomKind } from "@parley/protocol";
 import { RoomKind as Kind } from "@parley/protocol";
 import { broadcastChange, participantCount } from "./audience.ts";
+import { tellBackups } from "./backup-codecs.ts";
+import { Forwardable } from "./codec-sets.ts";
 import { tellRebound } from "./bindings.ts";
 import { tellQualities } from "./connection-quality.ts";
 import { publishDirtyGrants } from "./grants.ts";
@@ -41,6 +43,8 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     slotsByName: new Map(),
     dirty: new Set(),
     rebound: new Set(),
+    backupsChanged: new Set(),
+    forwardable: new Forwardable(),
     bannedUsers: new Set(),
     toldCount: 0,
     echoes: { revision: 0n, sinceMs: origin.nowMs, sent: 0 },
@@ -68,6 +72,7 @@ export function kindOf(join: Join): RoomKind {
 /** The end of every call: sessions whose desired state changed get their next revision, owners hear what their slots came to. */
 export function settle(room: RoomState): void {
   publishDirtyGrants(room);
+  tellBackups(room);
   tellRebound(room);
 }
 

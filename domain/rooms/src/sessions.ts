@@ -51,7 +51,7 @@ export function openSession(
     offerSdp: request.offerSdp,
     sections: plan.value.uses,
     localIp: member.localIp,
-    preferredNodes: new Set([...room.sessions.values()].map(({ nodeId }) => nodeId)),
+    preferredNodes: presentNodes(room),
   });
   if (!negotiated.ok) return err(negotiated.error);
 
@@ -73,6 +73,7 @@ export function openSession(
     }),
     memory: negotiated.value.memory,
     slots: new Map(),
+    codecSets: new Map(),
     connected: false,
     path: undefined,
     speakerMids: new Set(),
@@ -137,6 +138,20 @@ export function restartIce(room: RoomState, member: Member, request: RestartIce)
   );
 }
 
+/** Looking at a few is enough: rooms stay together on a node while it has room. */
+const sessionsLookedAt = 16;
+
+function presentNodes(room: RoomState): Set<string> {
+  const nodes = new Set<string>();
+  let left = sessionsLookedAt;
+  for (const { nodeId } of room.sessions.values()) {
+    if (left === 0) break;
+    nodes.add(nodeId);
+    left -= 1;
+  }
+  return nodes;
+}
+
 /** An offer of which nothing may be is refused as a whole, with the first reason. */
 function onlyRefusal(plan: SectionPlan): Refusal | undefined {
   if (plan.uses.size > 0) return undefined;
@@ -164,6 +179,7 @@ function takeNegotiated(
   const { appId, roomId, sessionId, nodeBootId, revision } = session.grant;
   session.grant = create(SessionGrantSchema, { appId, roomId, sessionId, nodeBootId, revision, ...negotiated.parts });
   room.dirty.add(session);
+  session.codecSets.clear();
   takeSlots(room, session, plan);
   takePublished(room, session, plan);
 }
@@ -185,6 +201,7 @@ function takeSlots(room: RoomState, session: SessionState, plan: SectionPlan): v
       desired: { type: "nothing" },
       effective: undefined,
       error: undefined,
+      backup: undefined,
       actualStreamId: 0,
       boundAtMs: 0,
     };

@@ -1,4 +1,5 @@
 import { MediaKind, TrackKind } from "@parley/protocol";
+import { makeCodecSet, type CodecSet } from "./codec-sets.ts";
 import {
   codecsOf,
   type RoomState,
@@ -8,12 +9,6 @@ import {
   type StreamState,
   type TrackState,
 } from "./state.ts";
-
-/** Every slot that this stream is for at the moment. */
-export function slotsWanting(room: RoomState, stream: StreamState): SlotState[] {
-  const byName = streamByName(room, stream.name) === stream ? [...(room.slotsByName.get(stream.name) ?? [])] : [];
-  return [...stream.wantedBy, ...byName];
-}
 
 export function streamOfDesire(room: RoomState, desire: SlotDesire): StreamState | undefined {
   if (desire.type === "stream") return desire.stream;
@@ -53,6 +48,18 @@ export function canShow(room: RoomState, slot: SlotState, publisher: SessionStat
   const target = slot.session.grant.slots.find(({ mid }) => mid === slot.mid);
   if (receive === undefined || target === undefined) return false;
   const known = track.payloadType !== 0 && receive.payloadTypes.includes(track.payloadType);
-  const from = codecsOf(publisher.grant, known ? [track.payloadType] : receive.payloadTypes);
-  return room.ports.negotiator.canForward(from, codecsOf(slot.session.grant, target.payloadTypes));
+  const from = codecSet(publisher, known ? [track.payloadType] : receive.payloadTypes);
+  const to = codecSet(slot.session, target.payloadTypes);
+  return room.forwardable.has(from, to, () => room.ports.negotiator.canForward(from.codecs, to.codecs));
+}
+
+/** The codecs of some payload types of a session, worked out once per negotiation. */
+function codecSet(session: SessionState, payloadTypes: readonly number[]): CodecSet {
+  const listed = payloadTypes.join(" ");
+  let set = session.codecSets.get(listed);
+  if (set === undefined) {
+    set = makeCodecSet(codecsOf(session.grant, payloadTypes));
+    session.codecSets.set(listed, set);
+  }
+  return set;
 }

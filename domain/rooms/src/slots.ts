@@ -1,12 +1,11 @@
 import type { ErrorName } from "@parley/protocol";
-import { requestBackups } from "./backup-codecs.ts";
+import { setBackupNeed } from "./backup-codecs.ts";
 import { canShow, streamOfDesire, tracksFor } from "./slot-queries.ts";
-import type { RoomState, SlotDesire, SlotState, StreamState } from "./state.ts";
+import type { RoomState, SlotDesire, SlotState, StreamState, TrackState } from "./state.ts";
 
 /** Changes what a slot is to show, and says at once what that comes to. */
 export function setDesire(room: RoomState, slot: SlotState, desire: SlotDesire): void {
-  const before = slot.desired;
-  if (isSame(before, desire)) return;
+  if (isSame(slot.desired, desire)) return;
   // Also when it shows the same in the end: who takes over from us must know what is wanted.
   room.dirty.add(slot.session);
   forget(room, slot);
@@ -18,8 +17,6 @@ export function setDesire(room: RoomState, slot: SlotState, desire: SlotDesire):
     else slots.add(slot);
   }
   resolve(room, slot);
-  const involved = new Set([streamOfDesire(room, before), streamOfDesire(room, desire)]);
-  for (const stream of involved) if (stream !== undefined) requestBackups(room, stream);
 }
 
 function isSame(one: SlotDesire, other: SlotDesire): boolean {
@@ -30,10 +27,9 @@ function isSame(one: SlotDesire, other: SlotDesire): boolean {
 
 /** A slot that is no more wants nothing. */
 export function dropSlot(room: RoomState, slot: SlotState): void {
-  const stream = streamOfDesire(room, slot.desired);
   forget(room, slot);
   slot.desired = { type: "nothing" };
-  if (stream !== undefined) requestBackups(room, stream);
+  setBackupNeed(room, slot, undefined, undefined);
 }
 
 /** After a change of the stream's session, tracks or codecs. */
@@ -41,7 +37,6 @@ export function resolveSlotsOf(room: RoomState, stream: StreamState): void {
   for (const slot of stream.wantedBy) resolve(room, slot);
   // Also those that showed another stream of this name so far.
   for (const slot of room.slotsByName.get(stream.name) ?? []) resolve(room, slot);
-  requestBackups(room, stream);
 }
 
 /** The stream is gone: who wanted it by its id wants nothing now, who wanted it by name waits for the next. */
@@ -65,8 +60,8 @@ function forget(room: RoomState, slot: SlotState): void {
 
 /** Works out what a slot can show of what it wants; a change makes its session dirty. */
 export function resolve(room: RoomState, slot: SlotState): void {
-  const outcome = outcomeOf(room, slot);
-  const effective = outcome.effective;
+  const { effective, error, lacking } = outcomeOf(room, slot);
+  setBackupNeed(room, slot, lacking?.stream, lacking?.track);
   const same =
     slot.effective?.stream === effective?.stream &&
     slot.effective?.track.mid === effective?.track.mid &&
@@ -78,8 +73,8 @@ export function resolve(room: RoomState, slot: SlotState): void {
     // The track's record may be a new one with the same identity.
     slot.effective = effective;
   }
-  if (!same || slot.error !== outcome.error) {
-    slot.error = outcome.error;
+  if (!same || slot.error !== error) {
+    slot.error = error;
     room.rebound.add(slot);
   }
 }
@@ -87,19 +82,23 @@ export function resolve(room: RoomState, slot: SlotState): void {
 interface Outcome {
   readonly effective: SlotState["effective"];
   readonly error: ErrorName | undefined;
+  /** The track that would be shown if the subscriber could decode it. */
+  readonly lacking: { readonly stream: StreamState; readonly track: TrackState } | undefined;
 }
 
-const nothing: Outcome = { effective: undefined, error: undefined };
+const nothing: Outcome = { effective: undefined, error: undefined, lacking: undefined };
 
 function outcomeOf(room: RoomState, slot: SlotState): Outcome {
   if (slot.desired.type === "nothing") return nothing;
-  if (!slot.session.member.permissions.subscribe) return { effective: undefined, error: "permission-denied" };
+  if (!slot.session.member.permissions.subscribe) return { ...nothing, error: "permission-denied" };
   const stream = streamOfDesire(room, slot.desired);
   if (stream?.session === undefined) return nothing;
   const tracks = tracksFor(slot, stream);
-  if (tracks.length === 0) return nothing;
+  const [first] = tracks;
+  if (first === undefined) return nothing;
   const { session } = stream;
   const track = tracks.find((candidate) => canShow(room, slot, session, candidate));
-  if (track === undefined) return { effective: undefined, error: "codec-not-accepted" };
-  return { effective: { stream, track, session }, error: undefined };
+  const lacking = track === first ? undefined : { stream, track: first };
+  if (track === undefined) return { effective: undefined, error: "codec-not-accepted", lacking };
+  return { effective: { stream, track, session }, error: undefined, lacking };
 }

@@ -12,6 +12,7 @@ import type {
   Source,
   TrackKind,
 } from "@parley/protocol";
+import type { CodecSet, Forwardable } from "./codec-sets.ts";
 import type { PathQuality } from "./connection-quality.ts";
 import type { RoomPorts } from "./ports.ts";
 import type { Outbox } from "./outbox.ts";
@@ -39,6 +40,8 @@ export interface RoomState {
   readonly dirty: Set<SessionState>;
   /** Sessions whose effective slots changed in this call: their owner is told. */
   readonly rebound: Set<SlotState>;
+  readonly backupsChanged: Set<StreamState>;
+  readonly forwardable: Forwardable;
   readonly bannedUsers: Set<string>;
   /** The last count that was told to everybody. */
   toldCount: number;
@@ -66,6 +69,8 @@ export interface Member {
   /** Waits for admission: sees and is nothing in the room. */
   waiting: boolean;
   readonly leaveWithSession: boolean;
+  /** Only watches, over WHEP: counted, not listed. */
+  readonly watchesOnly: boolean;
   grants: Grants;
   localIp: string;
   expiresAtUnixMs: number;
@@ -91,8 +96,8 @@ export interface StreamState {
   readonly order: number;
   /** Slots that want this stream by its id. */
   readonly wantedBy: Set<SlotState>;
-  /** Backup codecs that the publisher was asked for. */
-  backupAsked: Map<string, { readonly mid: string; readonly codec: string }>;
+  /** Codecs that somebody needs instead of what is published, and whether the publisher was asked: see backup-codecs.ts. */
+  readonly backups: Map<string, { readonly mid: string; readonly codec: string; slots: number; asked: boolean }>;
 }
 
 export interface TrackState {
@@ -121,6 +126,8 @@ export interface SessionState {
   grant: SessionGrant;
   /** What the negotiator wants to see again at the next offer. */
   memory: Uint8Array;
+  /** By payload types; of the present grant. */
+  readonly codecSets: Map<string, CodecSet>;
   readonly slots: Map<string, SlotState>;
   connected: boolean;
   path: PathQuality | undefined;
@@ -137,10 +144,19 @@ export interface SlotState {
   /** What the node is told to send. */
   effective: { readonly stream: StreamState; readonly track: TrackState; readonly session: SessionState } | undefined;
   error: ErrorName | undefined;
+  backup: BackupNeed | undefined;
   /** What the node says it sends. */
   actualStreamId: number;
   /** When the speaker policy bound it, for the hysteresis. */
   boundAtMs: number;
+}
+
+export interface BackupNeed {
+  readonly stream: StreamState;
+  /** The track and the codec. */
+  readonly key: string;
+  readonly mid: string;
+  readonly codec: string;
 }
 
 export type SlotDesire =

@@ -102,7 +102,7 @@ export function publishTracks(
       orphanedAtMs: 0,
       order: room.order++,
       wantedBy: new Set(),
-      backupAsked: new Map(),
+      backups: new Map(),
     };
     room.streams.set(stream.streamId, stream);
   }
