@@ -61,24 +61,29 @@ void bench(SrtpProfile profile, SrtpBackend backend, size_t payload_size, size_t
   const double send_bytes = static_cast<double>(mallinfo2().uordblks - made_from - payloads.size() - slab.size()) /
                             static_cast<double>(subscribers);
 
-  // Receiving: each packet once, all of one context.
-  auto receiver = *SrtpReceiveContext::create(make_key(profile, 0), backend);
-  constexpr size_t kPackets = 2000;
+  // Receiving: packets that lie in the cache, as they do when the kernel has just copied them.
+  constexpr size_t kPackets = 100;
   std::vector<uint8_t> packets(kPackets * slot);
   std::vector<uint32_t> sizes(kPackets);
+  double receive_ns = 1e18;
   auto sender = *SrtpSendContext::create(make_key(profile, 0), backend);
-  for (size_t i = 0; i < kPackets; ++i) {
-    uint8_t* packet = packets.data() + i * slot;
-    packet[0] = 0x80;
-    packet[2] = static_cast<uint8_t>(i >> 8);
-    packet[3] = static_cast<uint8_t>(i);
-    sizes[i] = sender.protect_rtp(packet, 12, slot, std::span<const uint8_t>(payloads.data(), payload_size), i).size;
+  auto receiver = *SrtpReceiveContext::create(make_key(profile, 0), backend);
+  for (size_t round = 0; round < 40; ++round) {
+    for (size_t i = 0; i < kPackets; ++i) {
+      uint8_t* packet = packets.data() + i * slot;
+      const auto number = round * kPackets + i;
+      packet[0] = 0x80;
+      packet[2] = static_cast<uint8_t>(number >> 8);
+      packet[3] = static_cast<uint8_t>(number);
+      const std::span<const uint8_t> payload(payloads.data(), payload_size);
+      sizes[i] = sender.protect_rtp(packet, 12, slot, payload, number).size;
+    }
+    const double start = now_ns();
+    for (size_t i = 0; i < kPackets; ++i) {
+      if (!receiver.unprotect_rtp(packets.data() + i * slot, sizes[i]).ok()) std::abort();
+    }
+    receive_ns = std::min(receive_ns, (now_ns() - start) / kPackets);
   }
-  const double receive_start = now_ns();
-  for (size_t i = 0; i < kPackets; ++i) {
-    if (!receiver.unprotect_rtp(packets.data() + i * slot, sizes[i]).ok()) std::abort();
-  }
-  const double receive_ns = (now_ns() - receive_start) / kPackets;
   const char* name = backend == SrtpBackend::kPortable ? "openssl" : srtp_backend_name(profile).data();
   std::printf("%-18s %-14s protect %7.1f ns  unprotect %7.1f ns  create %6.0f ns  send context %5.0f bytes\n",
               srtp_profile_name(profile).data(), name, best_ns, receive_ns, create_ns, send_bytes);

@@ -7,6 +7,7 @@
 
 #include "evp_gcm.h"
 #include "srtp_transform.h"
+#include "vaes_gcm.h"
 
 namespace parley {
 namespace {
@@ -137,10 +138,12 @@ std::unique_ptr<SrtpTransform> make(const SrtpSessionKeys& keys, SrtpDirection d
 }  // namespace
 
 std::unique_ptr<SrtpTransform> make_gcm_transform(const SrtpSessionKeys& keys, SrtpDirection direction,
-                                                  SrtpBackend /*backend*/) {
-  return make<EvpGcm>(keys, direction);
+                                                  SrtpBackend backend) {
+  if (backend == SrtpBackend::kPortable || !vaes_available()) return make<EvpGcm>(keys, direction);
+  if (srtp_key_size(keys.profile) == 32) return make<VaesGcm<14>>(keys, direction);
+  return make<VaesGcm<10>>(keys, direction);
 }
 
-std::string_view gcm_backend_name() { return "openssl"; }
+std::string_view gcm_backend_name() { return vaes_available() ? "vaes-avx512" : "openssl"; }
 
 }  // namespace parley
