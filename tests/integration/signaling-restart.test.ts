@@ -19,12 +19,20 @@ afterEach(async () => {
 function anotherSignaling(): Signaling {
   const { bus, clock } = apparatus;
   const config = { ufragKey: new Uint8Array(16).fill(1) };
-  const other = createSignaling({ bus, clock, random: new SeededRandom(9), logger: nullLogger, metrics: nullMetrics, config });
+  const other = createSignaling({
+    bus,
+    clock,
+    random: new SeededRandom(9),
+    logger: nullLogger,
+    metrics: nullMetrics,
+    config,
+  });
   other.start();
   return other;
 }
 
-const bound = () => apparatus.node.sessions("room").flatMap(({ slots }) => slots.filter(({ binding }) => binding !== undefined));
+const bound = () =>
+  apparatus.node.sessions("room").flatMap(({ slots }) => slots.filter(({ binding }) => binding !== undefined));
 
 async function publishAndWatch(): Promise<string> {
   await apparatus.postOffer("/v1/whip/room?stream=cam", recordedOffer("chromium-publish"));
@@ -39,7 +47,10 @@ test("[SIG-4] signaling is gone and another takes over: sessions and bindings as
   apparatus.signaling.close();
   second = anotherSignaling();
   await until(() => second?.rooms === 1, { what: "the room is rebuilt", deadlineMs: 5_000 });
-  assert.deepEqual(bound().map(({ ssrc, binding }) => ({ ssrc, binding })), before);
+  assert.deepEqual(
+    bound().map(({ ssrc, binding }) => ({ ssrc, binding })),
+    before,
+  );
   assert.equal([...apparatus.node.grants.values()].filter(({ closed }) => closed).length, 0);
 
   // An ICE restart, and the end of a session, are the new owner's.
@@ -50,7 +61,10 @@ test("[SIG-4] signaling is gone and another takes over: sessions and bindings as
     body: "a=ice-ufrag:newfrag\r\na=ice-pwd:0123456789012345678901234\r\n",
   });
   assert.equal(patched.status, 200);
-  assert.equal((await apparatus.fetch(viewer, { method: "DELETE", token: apparatus.token({ sub: "viewer" }) })).status, 200);
+  assert.equal(
+    (await apparatus.fetch(viewer, { method: "DELETE", token: apparatus.token({ sub: "viewer" }) })).status,
+    200,
+  );
   await until(() => bound().length === 0, { what: "the viewer's session is closed", deadlineMs: 2_000 });
 });
 
