@@ -19,49 +19,53 @@ interface Window {
 }
 
 async function main(options: MediaBenchOptions): Promise<void> {
+  const { LoadClient } = loadLoadClient();
+  const client = new LoadClient();
+  const server = await ServerProcess.start(options.threads);
+  try {
+    await run(options, client, server);
+  } finally {
+    client.close();
+    await server.stop();
+  }
+}
+
+async function run(options: MediaBenchOptions, client: NativeLoadClient, server: ServerProcess): Promise<void> {
   const say = (text: string) => {
     if (!options.json) console.log(text);
   };
-  const { LoadClient } = loadLoadClient();
-  const client = new LoadClient();
-  try {
-    await using server = await ServerProcess.start(options.threads);
-    const joining = new Joining(server, client, options);
-    const n = options.subscribers;
-    await joining.publish();
-    client.setSending(false);
-    say(`warm-up: ${options.warmupJoins} joins and leaves`);
-    await joining.warmUp(options.warmupJoins);
+  const joining = new Joining(server, client, options);
+  const n = options.subscribers;
+  await joining.publish();
+  client.setSending(false);
+  say(`warm-up: ${options.warmupJoins} joins and leaves`);
+  await joining.warmUp(options.warmupJoins);
 
-    const cpuBeforeJoins = await server.cpuUs();
-    await joining.join(n);
-    const cpuMsPerJoin = ((await server.cpuUs()) - cpuBeforeJoins) / 1000 / n;
-    say(`${n} viewers joined: ${cpuMsPerJoin.toFixed(2)} ms of CPU each`);
+  const cpuBeforeJoins = await server.cpuUs();
+  await joining.join(n);
+  const cpuMsPerJoin = ((await server.cpuUs()) - cpuBeforeJoins) / 1000 / n;
+  say(`${n} viewers joined: ${cpuMsPerJoin.toFixed(2)} ms of CPU each`);
 
-    await untilMedia(client, joining, n);
-    say(`measuring for ${options.seconds} s`);
-    const window = await measure(server, client, options);
+  await untilMedia(client, joining, n);
+  say(`measuring for ${options.seconds} s`);
+  const window = await measure(server, client, options);
 
-    client.setSending(true);
-    await sleep(1_000);
-    const pssAtN = await server.pssKb();
-    await joining.join(n);
-    await joining.untilStates("the further viewers see the camera", ({ withMedia }) => withMedia >= 2 * n);
-    await sleep(2_000);
-    const kbPerSubscriber = ((await server.pssKb()) - pssAtN) / n;
+  client.setSending(true);
+  await sleep(1_000);
+  const pssAtN = await server.pssKb();
+  await joining.join(n);
+  await joining.untilStates("the further viewers see the camera", ({ withMedia }) => withMedia >= 2 * n);
+  await sleep(2_000);
+  const kbPerSubscriber = ((await server.pssKb()) - pssAtN) / n;
 
-    client.setSending(false);
-    await joining.leaveAll();
-    say("measuring the floor");
-    const overheadBytes = Math.round(
-      (window.snapshot.wireBytes - window.snapshot.payloadBytes) / Math.max(1, window.snapshot.distinct - window.snapshot.repaired),
-    );
-    const floor = await measureFloor(client, options, "segments", overheadBytes);
-    const sendto = await measureFloor(client, options, "sendto", overheadBytes);
-    report(options, { window, floor, sendto, kbPerSubscriber, cpuMsPerJoin, overheadBytes });
-  } finally {
-    client.close();
-  }
+  client.setSending(false);
+  await joining.leaveAll();
+  say("measuring the floor");
+  const firstHand = window.snapshot.distinct - window.snapshot.repaired;
+  const overheadBytes = Math.round((window.snapshot.wireBytes - window.snapshot.payloadBytes) / Math.max(1, firstHand));
+  const floor = await measureFloor(client, options, "segments", overheadBytes);
+  const sendto = await measureFloor(client, options, "sendto", overheadBytes);
+  report(options, { window, floor, sendto, kbPerSubscriber, cpuMsPerJoin, overheadBytes });
 }
 
 async function untilMedia(client: NativeLoadClient, joining: Joining, count: number): Promise<void> {

@@ -12,7 +12,7 @@ const readyWithinMs = 30_000;
 const ticksPerSecond = 100;
 
 /** A Parley of its own process, everything in it, on free ports of this machine. */
-export class ServerProcess implements AsyncDisposable {
+export class ServerProcess {
   readonly origin: string;
   readonly #child: ChildProcess;
 
@@ -64,12 +64,13 @@ export class ServerProcess implements AsyncDisposable {
     return found;
   }
 
-  get alive(): boolean {
+  get #alive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.alive) return;
+  /** Ends it; harmless when it has ended. */
+  async stop(): Promise<void> {
+    if (!this.#alive) return;
     const gone = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     const late = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
@@ -82,20 +83,28 @@ export class ServerProcess implements AsyncDisposable {
 function readyOrigin(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
-    const late = setTimeout(() => fail("the server was not ready in time"), readyWithinMs);
     const fail = (why: string) => {
-      clearTimeout(late);
+      finish();
       child.kill("SIGKILL");
       reject(new Error(`${why}\n${text}`));
     };
-    child.once("exit", (code) => fail(`the server ended with ${code}`));
-    child.stdout?.on("data", (chunk: Buffer) => {
+    const onExit = (code: number | null) => fail(`the server ended with ${code}`);
+    const onData = (chunk: Buffer) => {
       text += chunk.toString();
       const origin = /is ready: (http:\/\/[^/\s]+)/.exec(text)?.[1];
       if (origin === undefined) return;
-      clearTimeout(late);
-      child.removeAllListeners("exit");
+      finish();
       resolve(origin);
-    });
+    };
+    const late = setTimeout(() => fail("the server was not ready in time"), readyWithinMs);
+    const finish = () => {
+      clearTimeout(late);
+      child.off("exit", onExit);
+      child.stdout?.off("data", onData);
+      // What it says later is let through, or its pipe would fill.
+      child.stdout?.resume();
+    };
+    child.once("exit", onExit);
+    child.stdout?.on("data", onData);
   });
 }

@@ -31,7 +31,7 @@ LoadPattern make_load_pattern(LoadProfile profile) {
     const uint32_t bytes = kFrameMin + (noise >> 8) % kFrameSpan;
     const uint32_t packets = (bytes + kMaxPayload - 1) / kMaxPayload;
     for (uint32_t i = 0; i < packets; ++i) {
-      const uint32_t longer = i >= packets - bytes % packets ? 1 : 0;
+      const uint32_t longer = i == packets - 1 ? 1 : 0;
       pattern.packets.push_back({frame * kLengthUs / kFrames + i * gap_us, static_cast<uint16_t>(bytes / packets + longer), false,
                                  i == 0, i == packets - 1});
     }

@@ -62,6 +62,7 @@ void LoadSubscriber::on_rtp(std::span<uint8_t> packet, const RtpHeader& header, 
   const bool audio = header.payload_type == kLoadAudioType;
   const bool rtx = header.payload_type == kLoadRtxType;
   if (!audio && !rtx && header.payload_type != kLoadVideoType) return;
+  totals_.rtx_received += rtx;
   if (!audio && (random() >> 32) < drop_below_) {
     ++totals_.dropped;
     return;
@@ -94,7 +95,6 @@ void LoadSubscriber::on_rtp(std::span<uint8_t> packet, const RtpHeader& header, 
 // RFC 4588 4: the original sequence number stands before the payload.
 void LoadSubscriber::on_rtx(std::span<const uint8_t> payload, int64_t now_us) {
   if (payload.size() < 2) return;
-  ++totals_.rtx_received;
   if (!video_.sequences.started()) return;
   const uint64_t sequence = video_.sequences.peek(load16(payload.data()));
   nacks_.on_packet(sequence, now_us);

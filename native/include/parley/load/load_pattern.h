@@ -25,8 +25,8 @@ struct LoadPattern {
   int64_t length_us = 0;
 };
 
-// Four seconds: video of 30 frames/s in 5 to 6 packets of sizes N..N and then N+1 (libwebrtc's packetiser spreads a frame's bytes
-// evenly, and the last ones get the remainder), Opus every 20 ms.
+// Four seconds: video of 30 frames/s in 5 to 6 packets of sizes N..N and then N+1 (as recorded from Chromium, whose packetiser spreads
+// a frame's bytes evenly: it is the last that is longer), Opus every 20 ms.
 LoadPattern make_load_pattern(LoadProfile profile);
 
 }  // namespace parley
