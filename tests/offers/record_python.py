@@ -26,6 +26,16 @@ videotestsrc is-live=true ! videoconvert ! x264enc tune=zerolatency ! video/x-h2
   ! rtph264pay config-interval=-1 aggregate-mode=zero-latency
   ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! peer.
 """
+PUBLISH_H265 = """
+webrtcbin name=peer bundle-policy=max-bundle
+videotestsrc is-live=true ! videoconvert ! x265enc tune=zerolatency speed-preset=ultrafast ! video/x-h265
+  ! rtph265pay config-interval=-1 aggregate-mode=zero-latency
+  ! application/x-rtp,media=video,encoding-name=H265,payload=96,clock-rate=90000 ! peer.
+"""
+WATCH_H265_CAPS = [
+    "application/x-rtp,media=video,encoding-name=H265,payload=96,clock-rate=90000,rtcp-fb-nack=(boolean)true,"
+    "rtcp-fb-nack-pli=(boolean)true",
+]
 WATCH_CAPS = [
     "application/x-rtp,media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2",
     "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000,rtcp-fb-nack=(boolean)true,"
@@ -84,6 +94,8 @@ async def record_aiortc(name, direction):
 Gst.init(None)
 record_gstreamer("gstreamer-publish", PUBLISH, [])
 record_gstreamer("gstreamer-publish-h264", PUBLISH_H264, [])
+record_gstreamer("gstreamer-publish-h265", PUBLISH_H265, [])
+record_gstreamer("gstreamer-watch-h265", "webrtcbin name=peer bundle-policy=max-bundle videotestsrc is-live=true ! fakesink", WATCH_H265_CAPS)
 record_gstreamer("gstreamer-watch", "webrtcbin name=peer bundle-policy=max-bundle videotestsrc is-live=true ! fakesink", WATCH_CAPS)
 asyncio.run(record_aiortc("aiortc-publish", "sendrecv"))
 asyncio.run(record_aiortc("aiortc-watch", "recvonly"))

@@ -49,12 +49,14 @@ describe("canForward", () => {
     assert.equal(canForward(codecOf(96, Codec.VP8), codecOf(96, Codec.VP9)), false);
   });
 
-  it("H264: constrained baseline goes to all, nothing goes to a lower one", () => {
+  it("H264: a lower profile goes to a higher one, not the reverse; constrained ones count as their like", () => {
     assert.ok(canForward(h264(1, "42e01f"), h264(2, "42001f")));
     assert.ok(canForward(h264(1, "42e01f"), h264(2, "64001f")));
     assert.ok(canForward(h264(1, "4d001f"), h264(2, "64001f")));
     assert.equal(canForward(h264(1, "64001f"), h264(2, "42e01f")), false);
-    assert.equal(canForward(h264(1, "42001f"), h264(2, "42e01f")), false);
+    assert.ok(canForward(h264(1, "42001f"), h264(2, "42e01f")));
+    assert.ok(canForward(h264(1, "64001f"), h264(2, "640c1f")));
+    assert.equal(canForward(h264(1, "f4001f"), h264(2, "64001f")), false);
     assert.equal(canForward(h264(1, "64001f"), h264(2, "4d001f")), false);
   });
 

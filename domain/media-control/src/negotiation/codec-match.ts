@@ -2,7 +2,7 @@ import { Codec } from "@parley/protocol";
 import type { CodecGrant } from "./grant-parts.ts";
 import type { PayloadTypeMapping } from "../ports.ts";
 import { parseFmtp } from "../sdp/fmtp.ts";
-import { h264Profile } from "./h264-profile.ts";
+import { type H264Profile, h264Profile } from "./h264-profile.ts";
 
 /**
  * What must be equal for a decoder to take the packets, as a string: codec, clock and the parameters that choose a bit
@@ -35,8 +35,9 @@ export function canForward(from: CodecGrant, to: CodecGrant): boolean {
 }
 
 /**
- * A decoder of packetization mode 1 takes what a sender of mode 0 makes (RFC 6184 6.2, 6.3), not the other way round; a decoder of Baseline
- * or higher takes Constrained Baseline, which is a subset of all of them.
+ * A decoder of packetization mode 1 takes what a sender of mode 0 makes (RFC 6184 6.2, 6.3), not the other way round; a higher profile
+ * takes a lower one. We differ from RFC 6184 8.1 in treating Baseline as Constrained Baseline and Constrained High as High: what tells
+ * them apart (slices in any order, interlacing) no encoder for real-time use makes, and browsers offer the one and send the other.
  */
 function canForwardH264(from: CodecGrant, to: CodecGrant): boolean {
   const source = parseFmtp(from.fmtp);
@@ -46,10 +47,20 @@ function canForwardH264(from: CodecGrant, to: CodecGrant): boolean {
   if (sourceMode !== targetMode && !(sourceMode === "0" && targetMode === "1")) return false;
   const sourceProfile = h264Profile(source.get("profile-level-id"));
   const targetProfile = h264Profile(target.get("profile-level-id"));
-  if (sourceProfile === "unknown") return false;
-  if (sourceProfile === targetProfile || sourceProfile === "constrained-baseline") return targetProfile !== "unknown";
-  return sourceProfile === "main" && targetProfile === "high";
+  if (sourceProfile === targetProfile) return sourceProfile !== "unknown";
+  const sourceRank = H264_RANKS[sourceProfile];
+  const targetRank = H264_RANKS[targetProfile];
+  return sourceRank !== undefined && targetRank !== undefined && sourceRank <= targetRank;
 }
+
+/** What decodes what; profiles that are not in it go only to themselves. */
+const H264_RANKS: Readonly<Partial<Record<H264Profile, number>>> = {
+  "constrained-baseline": 0,
+  baseline: 0,
+  main: 1,
+  "constrained-high": 2,
+  high: 2,
+};
 
 /**
  * For MediaPlane.bindSlot: for each of the publisher's codecs the subscriber's payload type, where there is one: the same format
