@@ -219,7 +219,12 @@ describe("offers that watch", () => {
       assert.ok(!ssrcs.includes(0));
       const streams = result.answer.media.filter(({ port }) => port !== 0).map(({ msids }) => msids[0]?.stream);
       for (const stream of streams) {
-        assert.equal(streams.filter((each) => each === stream).length, 2, "an audio and a video slot share a stream");
+        const expected = media.length === 1 ? 1 : 2;
+        assert.equal(
+          streams.filter((each) => each === stream).length,
+          expected,
+          "an audio and a video slot share a stream",
+        );
       }
     });
   }
