@@ -92,7 +92,7 @@ export class CounterReader {
     if (!Number.isSafeInteger(handle) || handle <= 0) return undefined;
     const index = handle % 2 ** HANDLE_INDEX_BITS;
     const number = Math.floor(index / CHUNK_ENTRIES);
-    const chunks = this.#chunks[kind]!;
+    const chunks = this.#chunks[kind] ?? [];
     let chunk = chunks[number];
     if (chunk === undefined) {
       const block = this.#native.counterBlock(kind, number);

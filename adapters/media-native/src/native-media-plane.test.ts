@@ -21,7 +21,7 @@ import {
 } from "@parley/domain-media-control";
 import { MediaKind } from "@parley/protocol";
 import { SeededRandom } from "@parley/testing";
-import { type NativePlaneOptions, NativeMediaPlane, startNativePlane } from "./native-media-plane.ts";
+import { type NativeMediaPlane, type NativePlaneOptions, startNativePlane } from "./native-media-plane.ts";
 
 const ufragKey = new Uint8Array(16).fill(9);
 const random = new SeededRandom(7);
