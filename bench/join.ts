@@ -1,0 +1,89 @@
+// npm run bench:join -- [--tls] [--runs 7] --json
+//
+// From the call of connect to the first decoded frame, in Chromium with the SDK, over paths with 100 and 200 ms of round trip.
+// The difference of the two, divided by 100 ms, is the number of round trips; what the machine itself needs cancels out.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startChromium, startParley, writeCertificate } from "@parley/testing";
+import { DelayedPath } from "./join/delay-line.ts";
+import { firstFrameMs, openSdkPage, publishCamera } from "./join/sdk-page.ts";
+
+/** The server's own loopback address, and the one at which clients reach it through the delay. */
+const serverHost = "127.0.0.1";
+const delayedHost = "127.0.0.2";
+const room = "bench";
+const rttsMs = [100, 200] as const;
+
+const { values } = parseArgs({
+  options: {
+    tls: { type: "boolean", default: false },
+    runs: { type: "string", default: "7" },
+    json: { type: "boolean", default: false },
+  },
+});
+
+function median(samples: readonly number[]): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** One server, one publisher without delay, `runs` viewers one after the other through the delay. */
+async function measure(rttMs: number, tls: boolean, runs: number): Promise<readonly number[]> {
+  const folder = await mkdtemp(join(tmpdir(), "parley-bench-"));
+  const certFile = join(folder, "cert.pem");
+  const keyFile = join(folder, "key.pem");
+  if (tls) await writeCertificate({ certFile, keyFile });
+  const args = ["--media.bind", serverHost, "--media.announce", delayedHost];
+  if (tls) args.push("--http.tls.certFile", certFile, "--http.tls.keyFile", keyFile);
+  const server = await startParley({ args });
+  const path = new DelayedPath(0);
+  const chromium = await startChromium({ args: ["--ignore-certificate-errors"] });
+  try {
+    const scheme = tls ? "wss" : "ws";
+    const port = await path.tcp({ host: delayedHost, port: 0 }, { host: serverHost, port: server.httpPort });
+    await path.udp({ host: delayedHost, port: server.mediaPort }, { host: serverHost, port: server.mediaPort });
+    const token = await server.token({ room, publish: true, subscribe: true });
+    const publisher = await openSdkPage(chromium);
+    await publishCamera(publisher, `${scheme}://${serverHost}:${server.httpPort}`, token, room);
+    // From here on: the camera stays close to the server, viewers are far.
+    path.rttMs = rttMs;
+    const samples: number[] = [];
+    // The first one warms the server and the browser up.
+    for (let run = 0; run <= runs; run++) {
+      const viewer = await openSdkPage(chromium);
+      const ms = await firstFrameMs(viewer, `${scheme}://${delayedHost}:${port}`, token, room);
+      if (run > 0) samples.push(ms);
+      await viewer.page.close();
+    }
+    return samples;
+  } finally {
+    await chromium.close();
+    path.close();
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const runs = Number(values.runs);
+if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new RangeError("--runs must be 1 to 100");
+const medians: number[] = [];
+for (const rttMs of rttsMs) {
+  const samples = await measure(rttMs, values.tls, runs);
+  medians.push(median(samples));
+  if (!values.json) {
+    console.log(
+      `${rttMs} ms: median ${median(samples).toFixed(0)} ms of ${samples.map((ms) => ms.toFixed(0)).join(" ")}`,
+    );
+  }
+}
+const [at100 = Number.NaN, at200 = Number.NaN] = medians;
+console.log(
+  JSON.stringify({
+    tls: values.tls,
+    rttMs: rttsMs,
+    firstFrameMs: medians.map((ms) => Math.round(ms)),
+    roundTrips: Math.round((at200 - at100) / 10) / 10,
+  }),
+);
