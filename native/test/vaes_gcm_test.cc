@@ -106,7 +106,16 @@ TEST("pieces of every small prefix agree with the whole, in the buffer's size an
       std::vector<uint8_t> out(text.size() + 16);
       CHECK(own.seal(nonce.data(), aad, pieces, out.data()));
       CHECK(out == expected);
-      CHECK(own.seal(nonce.data(), aad, std::span(pieces).last(2), out.data()));
+      // And with a piece behind, as padding is.
+      for (const size_t behind : {size_t{1}, size_t{17}, size_t{63}, size_t{64}, size_t{150}}) {
+        if (behind > rest) continue;
+        const std::vector<uint8_t> body(tail.begin(), tail.end() - static_cast<ptrdiff_t>(behind));
+        const std::vector<uint8_t> padding(tail.end() - static_cast<ptrdiff_t>(behind), tail.end());
+        const std::span<const uint8_t> three[3] = {whole.first(front), body, padding};
+        std::fill(out.begin(), out.end(), 0);
+        CHECK(own.seal(nonce.data(), aad, three, out.data()));
+        CHECK(out == expected);
+      }
     }
   }
 }
@@ -119,7 +128,7 @@ TEST("RFC 3711 B.2: counter mode key stream") {
   vaes_ctr_expand(key.data(), round_keys);
   const std::vector<uint8_t> zeros(0xff02 * 16, 0);
   std::vector<uint8_t> stream(zeros.size());
-  vaes_ctr_apply(round_keys, iv.data(), {.rest = zeros.data(), .size = zeros.size()}, stream.data());
+  vaes_ctr_apply(round_keys, iv.data(), {.body = zeros.data(), .body_size = zeros.size()}, stream.data());
   CHECK_EQ(to_hex(std::span(stream).first(48)),
            "e03ead0935c95e80e166b16dd92b4eb4d23513162b02d0f72a43a2fe4a5f97ab41e95b3bb0a2e8dd477901e4fca894c0");
   CHECK_EQ(to_hex(std::span(stream).last(48)),
@@ -146,7 +155,7 @@ TEST("counter mode agrees with OpenSSL over lengths and prefixes") {
     std::vector<uint8_t> out(size + 64, 0xee);
     const std::vector<uint8_t> rest(text.begin() + static_cast<ptrdiff_t>(prefix), text.end());
     vaes_ctr_apply(round_keys, iv.data(),
-                   {.prefix = text.data(), .prefix_size = prefix, .rest = rest.data(), .size = size}, out.data());
+                   {.prefix = text.data(), .prefix_size = prefix, .body = rest.data(), .body_size = rest.size()}, out.data());
     CHECK(std::equal(expected.begin(), expected.end(), out.begin()));
     for (size_t i = size; i < out.size(); ++i) CHECK_EQ(out[i], 0xee);
   }

@@ -9,6 +9,7 @@
 
 #include "openssl_algorithms.h"
 #include "srtp_transform.h"
+#include "vaes_gcm.h"
 
 namespace parley {
 namespace {
@@ -65,11 +66,15 @@ class EvpCtr {
     return ctx_ != nullptr && EVP_EncryptInit_ex2(ctx_, cipher, key.data(), nullptr, nullptr) == 1;
   }
 
-  bool start(const uint8_t iv[16]) { return EVP_EncryptInit_ex2(ctx_, nullptr, nullptr, iv, nullptr) == 1; }
-
-  bool apply(std::span<const uint8_t> in, uint8_t* out) {
-    int written = 0;
-    return in.empty() || EVP_EncryptUpdate(ctx_, out, &written, in.data(), static_cast<int>(in.size())) == 1;
+  bool apply(const uint8_t iv[16], std::span<const std::span<const uint8_t>> pieces, uint8_t* out) {
+    if (EVP_EncryptInit_ex2(ctx_, nullptr, nullptr, iv, nullptr) != 1) return false;
+    for (const std::span<const uint8_t> piece : pieces) {
+      int written = 0;
+      if (piece.empty()) continue;
+      if (EVP_EncryptUpdate(ctx_, out, &written, piece.data(), static_cast<int>(piece.size())) != 1) return false;
+      out += written;
+    }
+    return true;
   }
 
   static constexpr size_t kHeapBytes = 600;
@@ -78,9 +83,34 @@ class EvpCtr {
   EVP_CIPHER_CTX* ctx_ = nullptr;
 };
 
+class VaesCtr {
+ public:
+  VaesCtr() = default;
+  VaesCtr(const VaesCtr&) = delete;
+  VaesCtr& operator=(const VaesCtr&) = delete;
+  ~VaesCtr() { OPENSSL_cleanse(round_keys_.data(), round_keys_.size()); }
+
+  bool init(std::span<const uint8_t, 16> key) {
+    vaes_ctr_expand(key.data(), round_keys_);
+    return true;
+  }
+
+  bool apply(const uint8_t iv[16], std::span<const std::span<const uint8_t>> pieces, uint8_t* out) {
+    std::array<uint8_t, 64> buffer;
+    vaes_ctr_apply(round_keys_, iv, gather_pieces(pieces, buffer, out), out);
+    return true;
+  }
+
+  static constexpr size_t kHeapBytes = 0;
+
+ private:
+  std::array<uint8_t, 176> round_keys_{};
+};
+
 // Session keys of RTP or of RTCP.
+template <typename Cipher>
 struct CmSha1Keys {
-  EvpCtr cipher;
+  Cipher cipher;
   HmacSha1 hmac;
   std::array<uint8_t, 14> salt{};
 
@@ -91,31 +121,33 @@ struct CmSha1Keys {
     return cipher.init(key);
   }
 
-  bool start(const uint8_t ssrc[4], uint64_t index) {
+  bool apply(const uint8_t ssrc[4], uint64_t index, std::span<const std::span<const uint8_t>> pieces, uint8_t* out) {
     // RFC 3711 4.1.1: salt * 2^16 XOR SSRC * 2^64 XOR index * 2^16.
     uint8_t iv[16] = {};
     std::memcpy(iv, salt.data(), salt.size());
     for (size_t i = 0; i < 4; ++i) iv[4 + i] ^= ssrc[i];
     for (size_t i = 0; i < 6; ++i) iv[8 + i] ^= static_cast<uint8_t>(index >> (40 - 8 * i));
-    return cipher.start(iv);
+    return cipher.apply(iv, pieces, out);
+  }
+
+  bool apply_in_place(const uint8_t ssrc[4], uint64_t index, uint8_t* data, size_t size) {
+    const std::span<const uint8_t> whole(data, size);
+    return apply(ssrc, index, std::span(&whole, 1), data);
   }
 };
 
+template <typename Cipher>
 class CmSha1Transform final : public SrtpTransform {
  public:
   bool init(const SrtpSessionKeys& keys) {
-    return rtp_.init(std::span(keys.rtp_key).first<16>(), keys.rtp_auth, keys.rtp_salt) &&
-           rtcp_.init(std::span(keys.rtcp_key).first<16>(), keys.rtcp_auth, keys.rtcp_salt);
+    const std::span<const uint8_t, 16> rtp_key(keys.rtp_key.data(), 16);
+    const std::span<const uint8_t, 16> rtcp_key(keys.rtcp_key.data(), 16);
+    return rtp_.init(rtp_key, keys.rtp_auth, keys.rtp_salt) && rtcp_.init(rtcp_key, keys.rtcp_auth, keys.rtcp_salt);
   }
 
   bool seal_rtp(uint8_t* packet, size_t header_size, std::span<const std::span<const uint8_t>> payload,
                 size_t payload_size, uint64_t packet_index) override {
-    if (!rtp_.start(packet + 8, packet_index)) return false;
-    uint8_t* out = packet + header_size;
-    for (const std::span<const uint8_t> piece : payload) {
-      if (!rtp_.cipher.apply(piece, out)) return false;
-      out += piece.size();
-    }
+    if (!rtp_.apply(packet + 8, packet_index, payload, packet + header_size)) return false;
     uint8_t mac[20];
     rtp_mac(packet, header_size + payload_size, packet_index, mac);
     std::memcpy(packet + header_size + payload_size, mac, kTagSize);
@@ -127,14 +159,13 @@ class CmSha1Transform final : public SrtpTransform {
     uint8_t mac[20];
     rtp_mac(packet, plain_size, packet_index, mac);
     if (CRYPTO_memcmp(mac, packet + plain_size, kTagSize) != 0) return SrtpError::kAuthFailed;
-    const std::span<const uint8_t> payload(packet + header_size, plain_size - header_size);
-    const bool ok = rtp_.start(packet + 8, packet_index) && rtp_.cipher.apply(payload, packet + header_size);
+    const bool ok =
+        rtp_.apply_in_place(packet + 8, packet_index, packet + header_size, plain_size - header_size);
     return ok ? SrtpError::kNone : SrtpError::kInternal;
   }
 
   bool seal_rtcp(uint8_t* packet, size_t size, uint32_t index) override {
-    const std::span<const uint8_t> plain(packet + kRtcpHeaderSize, size - kRtcpHeaderSize);
-    if (!rtcp_.start(packet + 4, index) || !rtcp_.cipher.apply(plain, packet + kRtcpHeaderSize)) return false;
+    if (!rtcp_.apply_in_place(packet + 4, index, packet + kRtcpHeaderSize, size - kRtcpHeaderSize)) return false;
     uint8_t* word = packet + size;
     store_be32(word, index | kSrtcpEncryptedFlag);
     uint8_t mac[20];
@@ -150,9 +181,8 @@ class CmSha1Transform final : public SrtpTransform {
     rtcp_.hmac.mac({packet, plain_size}, packet + plain_size, mac);
     if (CRYPTO_memcmp(mac, packet + plain_size + 4, kTagSize) != 0) return SrtpError::kAuthFailed;
     if ((word & kSrtcpEncryptedFlag) == 0) return SrtpError::kNone;
-    const std::span<const uint8_t> cipher(packet + kRtcpHeaderSize, plain_size - kRtcpHeaderSize);
-    const bool ok = rtcp_.start(packet + 4, word & ~kSrtcpEncryptedFlag) &&
-                    rtcp_.cipher.apply(cipher, packet + kRtcpHeaderSize);
+    const bool ok = rtcp_.apply_in_place(packet + 4, word & ~kSrtcpEncryptedFlag, packet + kRtcpHeaderSize,
+                                         plain_size - kRtcpHeaderSize);
     return ok ? SrtpError::kNone : SrtpError::kInternal;
   }
 
@@ -160,7 +190,7 @@ class CmSha1Transform final : public SrtpTransform {
     return load_be32(packet + size - kTagSize - 4);
   }
 
-  size_t memory_bytes() const override { return sizeof(*this) + 2 * EvpCtr::kHeapBytes; }
+  size_t memory_bytes() const override { return sizeof(*this) + 2 * Cipher::kHeapBytes; }
 
  private:
   void rtp_mac(const uint8_t* packet, size_t size, uint64_t packet_index, uint8_t mac[20]) const {
@@ -170,19 +200,25 @@ class CmSha1Transform final : public SrtpTransform {
     rtp_.hmac.mac({packet, size}, roc, mac);
   }
 
-  CmSha1Keys rtp_;
-  CmSha1Keys rtcp_;
+  CmSha1Keys<Cipher> rtp_;
+  CmSha1Keys<Cipher> rtcp_;
 };
 
-}  // namespace
-
-std::unique_ptr<SrtpTransform> make_cm_sha1_transform(const SrtpSessionKeys& keys, SrtpDirection /*direction*/,
-                                                      SrtpBackend /*backend*/) {
-  auto transform = std::make_unique<CmSha1Transform>();
+template <typename Cipher>
+std::unique_ptr<SrtpTransform> make(const SrtpSessionKeys& keys) {
+  auto transform = std::make_unique<CmSha1Transform<Cipher>>();
   if (!transform->init(keys)) return nullptr;
   return transform;
 }
 
-std::string_view cm_sha1_backend_name() { return "openssl"; }
+}  // namespace
+
+std::unique_ptr<SrtpTransform> make_cm_sha1_transform(const SrtpSessionKeys& keys, SrtpDirection /*direction*/,
+                                                      SrtpBackend backend) {
+  if (backend == SrtpBackend::kPortable || !vaes_available()) return make<EvpCtr>(keys);
+  return make<VaesCtr>(keys);
+}
+
+std::string_view cm_sha1_backend_name() { return vaes_available() ? "vaes-avx512" : "openssl"; }
 
 }  // namespace parley

@@ -97,29 +97,39 @@ PARLEY_VAES_INLINE __mmask64 low_bytes(size_t count) {
   return count >= 64 ? ~__mmask64{0} : _bzhi_u64(~uint64_t{0}, static_cast<unsigned>(count));
 }
 
-// Reads the source vector by vector. The virtual start lies prefix_size before the rest, so that all vectors but the
-// first are read from where they are; bytes outside a mask are not touched.
+// Reads the source vector by vector. The virtual start lies prefix_size before the body, so that all vectors but the
+// first and the last are read from where they are; bytes outside a mask are not touched.
 struct SourceReader {
   const uint8_t* prefix;
   size_t prefix_size;
-  uintptr_t at;
+  uintptr_t at;         // where the next vector would lie in the body
+  uintptr_t suffix_at;  // and where in the suffix
+  size_t body_left;
 
   explicit SourceReader(const GcmSource& source)
       : prefix(source.prefix),
         prefix_size(source.prefix_size),
-        at(reinterpret_cast<uintptr_t>(source.rest) - source.prefix_size) {}
+        at(reinterpret_cast<uintptr_t>(source.body) - source.prefix_size),
+        suffix_at(reinterpret_cast<uintptr_t>(source.suffix) - source.prefix_size - source.body_size),
+        // Without a suffix masks end the reading.
+        body_left(source.suffix_size == 0 ? SIZE_MAX : source.prefix_size + source.body_size) {}
 
   PARLEY_VAES_INLINE __m512i next(__mmask64 mask) {
     __m512i v;
-    if (__builtin_expect(prefix_size != 0, 0)) {
-      const __mmask64 from_prefix = low_bytes(prefix_size);
-      v = _mm512_maskz_loadu_epi8(from_prefix & mask, prefix);
-      v = _mm512_mask_loadu_epi8(v, mask & ~from_prefix, reinterpret_cast<const void*>(at));
-      prefix_size = 0;
-    } else {
+    if (__builtin_expect(prefix_size == 0 && body_left >= 64, 1)) {
       v = _mm512_maskz_loadu_epi8(mask, reinterpret_cast<const void*>(at));
+      body_left -= 64;
+    } else {
+      const __mmask64 in_prefix = low_bytes(prefix_size);
+      const __mmask64 in_front = low_bytes(body_left);
+      v = _mm512_maskz_loadu_epi8(mask & in_prefix, prefix);
+      v = _mm512_mask_loadu_epi8(v, mask & in_front & ~in_prefix, reinterpret_cast<const void*>(at));
+      v = _mm512_mask_loadu_epi8(v, mask & ~in_front & ~in_prefix, reinterpret_cast<const void*>(suffix_at));
+      prefix_size = 0;
+      body_left -= std::min<size_t>(64, body_left);
     }
     at += 64;
+    suffix_at += 64;
     return v;
   }
 };
@@ -199,7 +209,8 @@ PARLEY_VAES void crypt(const uint8_t* round_keys, const uint8_t* powers, const u
   Counter counter = counter_from(_mm_add_epi32(j0_reversed, _mm_set_epi32(0, 0, 0, 1)));
   __m128i hash = hash_aad(powers, aad, aad_size);
   SourceReader reader(source);
-  size_t left = source.size;
+  const size_t size = source.size();
+  size_t left = size;
 
   if (left > kChunk - 16) {
     const __m512i power[4] = {_mm512_loadu_si512(powers), _mm512_loadu_si512(powers + 64),
@@ -237,7 +248,7 @@ PARLEY_VAES void crypt(const uint8_t* round_keys, const uint8_t* powers, const u
   }
 
   // In bits, reversed like every block.
-  const __m128i lengths = _mm_set_epi64x(static_cast<long long>(aad_size * 8), static_cast<long long>(source.size * 8));
+  const __m128i lengths = _mm_set_epi64x(static_cast<long long>(aad_size * 8), static_cast<long long>(size * 8));
   switch ((left + 15) / 16 / 4) {
     case 0:
       hash = finish_tail<kRounds, 1, kEncrypt>(keys, powers, counter, reader, out, left, lengths, hash);
@@ -365,13 +376,13 @@ template <int kRounds>
 void vaes_gcm_seal(const VaesGcmKey<kRounds>& key, const uint8_t nonce[12], std::span<const uint8_t> aad,
                    const GcmSource& source, uint8_t* out) {
   crypt<kRounds, true>(key.round_keys.data(), key.powers.data(), nonce, aad.data(), aad.size(), source, out,
-                       out + source.size);
+                       out + source.size());
 }
 
 template <int kRounds>
 void vaes_gcm_open(const VaesGcmKey<kRounds>& key, const uint8_t nonce[12], std::span<const uint8_t> aad, uint8_t* data,
                    size_t size, uint8_t expected_tag[16]) {
-  const GcmSource source = {.rest = data, .size = size};
+  const GcmSource source = {.body = data, .body_size = size};
   crypt<kRounds, false>(key.round_keys.data(), key.powers.data(), nonce, aad.data(), aad.size(), source, data,
                         expected_tag);
 }
@@ -386,12 +397,13 @@ PARLEY_VAES static void ctr(const uint8_t* round_keys, const uint8_t iv[16], con
   const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(iv));
   Counter counter = counter_from(_mm_shuffle_epi8(first, _mm512_castsi512_si128(byte_reversal())));
   SourceReader reader(source);
-  for (size_t at = 0; at < source.size; at += kChunk) {
+  const size_t size = source.size();
+  for (size_t at = 0; at < size; at += kChunk) {
     __m512i v[4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) v[j] = counter.next();
     encrypt_blocks<10, 4>(keys, v);
-    const size_t left = source.size - at;
+    const size_t left = size - at;
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
       const size_t before = 64 * static_cast<size_t>(j);
@@ -453,20 +465,29 @@ template void vaes_gcm_open<14>(const VaesGcmKey<14>&, const uint8_t[12], std::s
 GcmSource gather_pieces(std::span<const std::span<const uint8_t>> pieces, std::array<uint8_t, 64>& buffer,
                         uint8_t* out) {
   if (pieces.empty()) return {};
-  const std::span<const uint8_t> last = pieces.back();
+  if (pieces.size() == 1) return {.body = pieces[0].data(), .body_size = pieces[0].size()};
+  size_t largest = 0;
+  for (size_t i = 1; i < pieces.size(); ++i) {
+    if (pieces[i].size() > pieces[largest].size()) largest = i;
+  }
   size_t front = 0;
-  for (const auto& piece : pieces.first(pieces.size() - 1)) front += piece.size();
-  const bool fits = front <= buffer.size();
+  for (size_t i = 0; i < largest; ++i) front += pieces[i].size();
+  const bool fits = front <= buffer.size() && largest + 2 >= pieces.size();
   uint8_t* to = fits ? buffer.data() : out;
-  for (const auto& piece : pieces.first(pieces.size() - 1)) {
+  for (const auto& piece : fits ? pieces.first(largest) : pieces) {
     if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
     to += piece.size();
   }
-  if (fits) {
-    return {.prefix = buffer.data(), .prefix_size = front, .rest = last.data(), .size = front + last.size()};
+  if (!fits) return {.body = out, .body_size = static_cast<size_t>(to - out)};
+  GcmSource source{.prefix = buffer.data(),
+                   .prefix_size = front,
+                   .body = pieces[largest].data(),
+                   .body_size = pieces[largest].size()};
+  if (largest + 1 < pieces.size()) {
+    source.suffix = pieces[largest + 1].data();
+    source.suffix_size = pieces[largest + 1].size();
   }
-  if (!last.empty()) std::memcpy(to, last.data(), last.size());
-  return {.rest = out, .size = front + last.size()};
+  return source;
 }
 
 }  // namespace parley

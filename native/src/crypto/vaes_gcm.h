@@ -24,18 +24,22 @@ struct VaesGcmKey {
   std::array<uint8_t, 16 * 16> powers;
 };
 
-// A payload that may begin with a small piece from another place.
+// A payload that may begin and end with small pieces from other places (a patched descriptor, padding).
 struct GcmSource {
   const uint8_t* prefix = nullptr;
   size_t prefix_size = 0;  // at most 64
-  const uint8_t* rest = nullptr;
-  size_t size = 0;  // of both together
+  const uint8_t* body = nullptr;
+  size_t body_size = 0;
+  const uint8_t* suffix = nullptr;
+  size_t suffix_size = 0;
+
+  size_t size() const { return prefix_size + body_size + suffix_size; }
 };
 
 template <int kRounds>
 void vaes_gcm_expand(const uint8_t* key, VaesGcmKey<kRounds>& out);
 
-// Writes source.size bytes of ciphertext to out, and the tag behind it. rest and out may be the same.
+// Writes source.size() bytes of ciphertext to out, and the tag behind it. Without prefix, body and out may be the same.
 template <int kRounds>
 void vaes_gcm_seal(const VaesGcmKey<kRounds>& key, const uint8_t nonce[12], std::span<const uint8_t> aad,
                    const GcmSource& source, uint8_t* out);
@@ -50,8 +54,8 @@ void vaes_ctr_expand(const uint8_t key[16], std::array<uint8_t, 176>& round_keys
 void vaes_ctr_apply(const std::array<uint8_t, 176>& round_keys, const uint8_t iv[16], const GcmSource& source,
                     uint8_t* out);
 
-// Brings pieces into the form above: small ones in front are gathered in the buffer. When they do not fit, everything
-// is copied to out first and encrypted there.
+// Brings pieces into the form above: the largest is the body, those before it are gathered in the buffer, one behind it
+// is the suffix. When that does not fit, everything is copied to out first and encrypted there.
 GcmSource gather_pieces(std::span<const std::span<const uint8_t>> pieces, std::array<uint8_t, 64>& buffer, uint8_t* out);
 
 // The same face as EvpGcm.
@@ -71,12 +75,8 @@ class VaesGcm {
 
   bool seal(const uint8_t nonce[12], std::span<const uint8_t> aad, std::span<const std::span<const uint8_t>> pieces,
             uint8_t* out) {
-    if (pieces.size() == 1) {
-      vaes_gcm_seal<kRounds>(key_, nonce, aad, {.rest = pieces[0].data(), .size = pieces[0].size()}, out);
-    } else {
-      std::array<uint8_t, 64> buffer;
-      vaes_gcm_seal<kRounds>(key_, nonce, aad, gather_pieces(pieces, buffer, out), out);
-    }
+    std::array<uint8_t, 64> buffer;
+    vaes_gcm_seal<kRounds>(key_, nonce, aad, gather_pieces(pieces, buffer, out), out);
     return true;
   }
 
