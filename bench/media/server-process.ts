@@ -23,7 +23,16 @@ export class ServerProcess {
 
   static async start(threads: number): Promise<ServerProcess> {
     const flags = ["--http.host", "127.0.0.1", "--http.port", "0", "--media.udpPort", "0", "--media.tcpPort", "-1"];
-    flags.push("--media.bind", "127.0.0.1", "--limits.joinsPerSecondPerAddress", "100000", "--log.level", "warn");
+    flags.push(
+      "--media.bind",
+      "127.0.0.1",
+      "--limits.joinsPerSecondPerAddress",
+      "100000",
+      "--shutdown.deadlineMs",
+      "500",
+      "--log.level",
+      "warn",
+    );
     if (threads > 0) flags.push("--media.threads", String(threads));
     const child = spawn(process.execPath, [program, "serve", ...flags], {
       env: { ...process.env, PARLEY_APPS: `${key}:${secret}` },
