@@ -46,7 +46,8 @@ ENCODERS = {
     " ! rtpvp9pay picture-id-mode=15-bit",
     "H264": "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate=300 key-int-max=150 aud=false"
     " ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1 aggregate-mode=zero-latency",
-    "H265": "x265enc tune=zerolatency speed-preset=ultrafast bitrate=300 key-int-max=150 option-string=pools=1:frame-threads=1"
+    # Closed GOPs: rtph265pay repeats the parameter sets only before IDR pictures, and a late viewer needs them.
+    "H265": "x265enc tune=zerolatency speed-preset=ultrafast bitrate=300 key-int-max=150 option-string=pools=1:frame-threads=1:open-gop=0"
     " ! video/x-h265 ! rtph265pay config-interval=-1 aggregate-mode=zero-latency",
 }
 DECODERS = {
