@@ -41,7 +41,11 @@ export function startMediaRole(config: Config, deps: MediaRoleDeps): MediaRole {
     random: deps.random,
     logger: deps.logger,
     metrics: deps.metrics,
-    config: { addresses: answerAddresses(config, plane), session: { keyFrameIntervalMs: media.keyFrameIntervalMs } },
+    config: {
+      addresses: answerAddresses(config, plane),
+      localIps: media.bind.length > 0 ? [] : machineAddresses(),
+      session: { keyFrameIntervalMs: media.keyFrameIntervalMs },
+    },
   });
   node.start();
   const bound = plane.endpoints.map(
@@ -65,6 +69,18 @@ function wildcardAddresses(): readonly string[] {
   );
   return hasIpv6 ? ["0.0.0.0", "::"] : ["0.0.0.0"];
 }
+
+/** The machine's addresses that a client on it can use: neither loopback nor link-local, which needs a scope. */
+function machineAddresses(): readonly string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, family, address }) => !internal && !(family === "IPv6" && address.startsWith("fe80")))
+    .slice(0, MAX_MACHINE_ADDRESSES)
+    .map(({ address }) => address);
+}
+
+/** Each is two more candidates to check; a machine with containers may have dozens of addresses. */
+const MAX_MACHINE_ADDRESSES = 4;
 
 /** What answers may name. The empty address stands for the one at which the client reached the API. */
 function answerAddresses(config: Config, plane: NativeMediaPlane): MediaNodeConfig["addresses"] {

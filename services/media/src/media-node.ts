@@ -58,6 +58,8 @@ export interface MediaNodeDeps {
 export interface MediaNodeConfig {
   /** What answers may name; an empty `ip` stands for any local address of the machine. */
   readonly addresses: readonly { readonly ip: string; readonly udpPort: number; readonly tcpPort: number }[];
+  /** The machine's addresses other than loopback, when the data plane listens on all of them. */
+  readonly localIps?: readonly string[];
   /** In order of preference. Default: GCM first, which costs about 1 us per packet less than CTR with HMAC-SHA1. */
   readonly srtpProfiles?: readonly SrtpProfile[];
   readonly session?: Partial<SessionMachineOptions>;
@@ -159,6 +161,7 @@ class Node implements MediaNode {
       sessions: this.#hosts.size,
       load: Math.min(1, this.#hosts.size / this.#grantOptions.maxSessions),
       draining: this.#grants.draining,
+      localIps: [...(config.localIps ?? [])],
     });
     bus.publish(subjects.mediaAnnounce, toBinary(NodeAnnouncementSchema, announcement));
   }

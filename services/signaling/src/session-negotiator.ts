@@ -93,7 +93,7 @@ export class MediaNegotiator implements SessionNegotiator {
       newIceCredentials: () => mintIceCredentials(ufragKey, random),
       random,
       fingerprint: node.dtlsFingerprint,
-      candidates: answerCandidates(node.addresses, request.localIp),
+      candidates: answerCandidates(node, request.localIp),
       ...(sdpLimits === undefined ? {} : { limits: sdpLimits }),
     });
     if (!negotiated.ok) return err(errorOf(negotiated.error));
