@@ -330,6 +330,32 @@ TEST("the table of SSRCs is bounded, and forgetting makes room") {
   CHECK_EQ(unprotect(*receiver, packet, 9), SrtpError::kReplayed);
 }
 
+TEST("tags made in a batch are those made at once, for any number of packets and any sizes") {
+  Random random(21);
+  for (const SrtpProfile profile : kProfiles) {
+    for (size_t count = 0; count <= 40; ++count) {
+      SrtpTagBatch batch;
+      std::vector<std::vector<uint8_t>> packets;
+      std::vector<std::vector<uint8_t>> expected;
+      for (size_t i = 0; i < count; ++i) {
+        auto sender = SrtpSendContext::create(make_key(profile, 100 + i % 7));
+        const size_t size = random.chance(0.5) ? random.below(1400) : 1000;
+        const uint64_t index = random.next() & 0xffff'ffff'ffffull;
+        expected.push_back(protect(*sender, index, size));
+        auto packet = make_header(static_cast<uint16_t>(index), kSsrc);
+        packet.resize(20 + size + srtp_rtp_tag_size(profile));
+        const auto payload = make_payload(size, index);
+        const std::span<const uint8_t> piece(payload);
+        CHECK(sender->protect_rtp(packet.data(), 20, packet.size(), std::span(&piece, 1), index, &batch).ok());
+        packets.push_back(std::move(packet));
+        // The context is gone before the batch is finished.
+      }
+      batch.finish();
+      for (size_t i = 0; i < count; ++i) CHECK(packets[i] == expected[i]);
+    }
+  }
+}
+
 TEST("contexts of a subscriber are small") {
   for (const SrtpProfile profile : kProfiles) {
     auto sender = SrtpSendContext::create(make_key(profile, 14));

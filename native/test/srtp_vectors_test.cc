@@ -51,7 +51,7 @@ void check_gcm_vectors(SrtpProfile profile, const char* srtp, const char* srtcp)
     auto packet = rtp;
     packet.resize(rtp.size() + 16);
     const std::span<const uint8_t> payload(rtp.data() + 12, rtp.size() - 12);
-    CHECK(sender->seal_rtp(packet.data(), 12, std::span(&payload, 1), payload.size(), 0xf17b));
+    CHECK(sender->seal_rtp(packet.data(), 12, std::span(&payload, 1), payload.size(), 0xf17b, nullptr));
     CHECK_EQ(to_hex(packet), to_hex(hex(srtp)));
     CHECK_EQ(receiver->open_rtp(packet.data(), 12, packet.size(), 0xf17b), SrtpError::kNone);
     packet.resize(rtp.size());

@@ -1,12 +1,11 @@
 // AES128_CM_SHA1_80 (RFC 3711): AES in counter mode, then HMAC-SHA1 cut to 80 bits.
-#define OPENSSL_SUPPRESS_DEPRECATED  // SHA1_Update on a copied state costs a third of an EVP_MAC with its set-up
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <array>
 #include <cstring>
 
+#include "hmac_sha1.h"
 #include "openssl_algorithms.h"
 #include "srtp_transform.h"
 #include "vaes_gcm.h"
@@ -14,43 +13,8 @@
 namespace parley {
 namespace {
 
-constexpr size_t kTagSize = 10;
+constexpr size_t kTagSize = kSrtpSha1TagSize;
 constexpr size_t kRtcpHeaderSize = 8;
-
-// HMAC (RFC 2104) from two states that have already swallowed the padded key, so a packet costs two compressions less.
-class HmacSha1 {
- public:
-  ~HmacSha1() {
-    OPENSSL_cleanse(&inner_, sizeof(inner_));
-    OPENSSL_cleanse(&outer_, sizeof(outer_));
-  }
-
-  void init(std::span<const uint8_t, 20> key) {
-    uint8_t block[64];
-    for (size_t i = 0; i < 64; ++i) block[i] = (i < key.size() ? key[i] : 0) ^ 0x36;
-    SHA1_Init(&inner_);
-    SHA1_Update(&inner_, block, sizeof(block));
-    for (uint8_t& byte : block) byte ^= 0x36 ^ 0x5c;
-    SHA1_Init(&outer_);
-    SHA1_Update(&outer_, block, sizeof(block));
-    OPENSSL_cleanse(block, sizeof(block));
-  }
-
-  // The MAC of the data and then four more bytes.
-  void mac(std::span<const uint8_t> data, const uint8_t suffix[4], uint8_t out[20]) const {
-    SHA_CTX state = inner_;
-    SHA1_Update(&state, data.data(), data.size());
-    SHA1_Update(&state, suffix, 4);
-    SHA1_Final(out, &state);
-    state = outer_;
-    SHA1_Update(&state, out, 20);
-    SHA1_Final(out, &state);
-  }
-
- private:
-  SHA_CTX inner_;
-  SHA_CTX outer_;
-};
 
 class EvpCtr {
  public:
@@ -146,19 +110,22 @@ class CmSha1Transform final : public SrtpTransform {
   }
 
   bool seal_rtp(uint8_t* packet, size_t header_size, std::span<const std::span<const uint8_t>> payload,
-                size_t payload_size, uint64_t packet_index) override {
+                size_t payload_size, uint64_t packet_index, SrtpTagBatch* batch) override {
     if (!rtp_.apply(packet + 8, packet_index, payload, packet + header_size)) return false;
-    uint8_t mac[20];
-    rtp_mac(packet, header_size + payload_size, packet_index, mac);
-    std::memcpy(packet + header_size + payload_size, mac, kTagSize);
+    const size_t size = header_size + payload_size;
+    if (batch != nullptr) {
+      batch->add(rtp_.hmac, packet, size, roc_of(packet_index), packet + size);
+    } else {
+      rtp_.hmac.tag({packet, size}, roc_of(packet_index), packet + size);
+    }
     return true;
   }
 
   SrtpError open_rtp(uint8_t* packet, size_t header_size, size_t size, uint64_t packet_index) override {
     const size_t plain_size = size - kTagSize;
-    uint8_t mac[20];
-    rtp_mac(packet, plain_size, packet_index, mac);
-    if (CRYPTO_memcmp(mac, packet + plain_size, kTagSize) != 0) return SrtpError::kAuthFailed;
+    uint8_t tag[kTagSize];
+    rtp_.hmac.tag({packet, plain_size}, roc_of(packet_index), tag);
+    if (CRYPTO_memcmp(tag, packet + plain_size, kTagSize) != 0) return SrtpError::kAuthFailed;
     const bool ok =
         rtp_.apply_in_place(packet + 8, packet_index, packet + header_size, plain_size - header_size);
     return ok ? SrtpError::kNone : SrtpError::kInternal;
@@ -166,20 +133,17 @@ class CmSha1Transform final : public SrtpTransform {
 
   bool seal_rtcp(uint8_t* packet, size_t size, uint32_t index) override {
     if (!rtcp_.apply_in_place(packet + 4, index, packet + kRtcpHeaderSize, size - kRtcpHeaderSize)) return false;
-    uint8_t* word = packet + size;
-    store_be32(word, index | kSrtcpEncryptedFlag);
-    uint8_t mac[20];
-    rtcp_.hmac.mac({packet, size}, word, mac);
-    std::memcpy(word + 4, mac, kTagSize);
+    store_be32(packet + size, index | kSrtcpEncryptedFlag);
+    rtcp_.hmac.tag({packet, size}, index | kSrtcpEncryptedFlag, packet + size + 4);
     return true;
   }
 
   SrtpError open_rtcp(uint8_t* packet, size_t size) override {
     const uint32_t word = rtcp_index_word(packet, size);
     const size_t plain_size = size - kTagSize - 4;
-    uint8_t mac[20];
-    rtcp_.hmac.mac({packet, plain_size}, packet + plain_size, mac);
-    if (CRYPTO_memcmp(mac, packet + plain_size + 4, kTagSize) != 0) return SrtpError::kAuthFailed;
+    uint8_t tag[kTagSize];
+    rtcp_.hmac.tag({packet, plain_size}, word, tag);
+    if (CRYPTO_memcmp(tag, packet + plain_size + 4, kTagSize) != 0) return SrtpError::kAuthFailed;
     if ((word & kSrtcpEncryptedFlag) == 0) return SrtpError::kNone;
     const bool ok = rtcp_.apply_in_place(packet + 4, word & ~kSrtcpEncryptedFlag, packet + kRtcpHeaderSize,
                                          plain_size - kRtcpHeaderSize);
@@ -193,12 +157,8 @@ class CmSha1Transform final : public SrtpTransform {
   size_t memory_bytes() const override { return sizeof(*this) + 2 * Cipher::kHeapBytes; }
 
  private:
-  void rtp_mac(const uint8_t* packet, size_t size, uint64_t packet_index, uint8_t mac[20]) const {
-    // RFC 3711 4.2: the authenticated portion is followed by the ROC.
-    uint8_t roc[4];
-    store_be32(roc, static_cast<uint32_t>(packet_index >> 16));
-    rtp_.hmac.mac({packet, size}, roc, mac);
-  }
+  // RFC 3711 4.2: the authenticated portion is followed by the ROC.
+  static uint32_t roc_of(uint64_t packet_index) { return static_cast<uint32_t>(packet_index >> 16); }
 
   CmSha1Keys<Cipher> rtp_;
   CmSha1Keys<Cipher> rtcp_;

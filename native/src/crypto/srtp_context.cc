@@ -86,7 +86,8 @@ std::optional<SrtpSendContext> SrtpSendContext::create(const SrtpMasterKey& mast
 }
 
 SrtpResult SrtpSendContext::protect_rtp(uint8_t* packet, size_t header_size, size_t capacity,
-                                        std::span<const std::span<const uint8_t>> payload, uint64_t packet_index) {
+                                        std::span<const std::span<const uint8_t>> payload, uint64_t packet_index,
+                                        SrtpTagBatch* batch) {
   // The header comes from our own rewriter: a few checks that keep an error there from repeating a nonce.
   const size_t sequence = size_t{packet[2]} << 8 | packet[3];
   if (header_size < kMinRtpHeader || (packet_index & 0xffff) != sequence || packet_index >> 48 != 0) {
@@ -96,7 +97,7 @@ SrtpResult SrtpSendContext::protect_rtp(uint8_t* packet, size_t header_size, siz
   for (const std::span<const uint8_t> piece : payload) payload_size += piece.size();
   const size_t size = header_size + payload_size + srtp_rtp_tag_size(profile_);
   if (size > capacity) return {.error = SrtpError::kNoSpace};
-  if (!transform_->seal_rtp(packet, header_size, payload, payload_size, packet_index)) {
+  if (!transform_->seal_rtp(packet, header_size, payload, payload_size, packet_index, batch)) {
     return {.error = SrtpError::kInternal};
   }
   return {.size = static_cast<uint32_t>(size)};

@@ -51,7 +51,7 @@ class GcmTransform final : public SrtpTransform {
   }
 
   bool seal_rtp(uint8_t* packet, size_t header_size, std::span<const std::span<const uint8_t>> payload,
-                size_t /*payload_size*/, uint64_t packet_index) override {
+                size_t /*payload_size*/, uint64_t packet_index, SrtpTagBatch* /*batch*/) override {
     if (rtp_ == nullptr && !make_rtp()) return false;
     uint8_t nonce[12];
     fill_rtp_nonce(rtp_salt_, packet, packet_index, nonce);

@@ -36,9 +36,10 @@ class SrtpTransform {
  public:
   virtual ~SrtpTransform() = default;
 
-  // Encrypts the pieces to packet + header_size and appends the tag; the caller has checked the space.
+  // Encrypts the pieces to packet + header_size and appends the tag (or leaves it to the batch, if
+  // there is one); the caller has checked the space.
   virtual bool seal_rtp(uint8_t* packet, size_t header_size, std::span<const std::span<const uint8_t>> payload,
-                        size_t payload_size, uint64_t packet_index) = 0;
+                        size_t payload_size, uint64_t packet_index, SrtpTagBatch* batch) = 0;
   // size includes the tag; the caller has checked that header and tag fit.
   virtual SrtpError open_rtp(uint8_t* packet, size_t header_size, size_t size, uint64_t packet_index) = 0;
   // Encrypts all behind the first 8 bytes and appends the trailer.
