@@ -12,6 +12,8 @@ namespace {
 constexpr size_t kMaxSsrcs = 128;
 // A layer that was silent for so long gives its place to the next one.
 constexpr int64_t kForwardedSilentUs = 1'000'000;
+// libwebrtc sends a camera's frame within half a millisecond; a link that spreads packets has wider gaps.
+constexpr int32_t kBurstGapUs = 250;
 
 std::string_view extension_text(const uint8_t* data, const RtpHeader& rtp, Extension extension) {
   const ExtensionValue& value = rtp.extension(extension);
@@ -220,9 +222,11 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
     in.clock.set_rate(codec->clock_rate_hz);
   }
   const uint64_t sequence = in.sequence.peek(meta.rtp.sequence);
-  if (repaired && (!in.sequence.started() || source.history.contains(sequence))) return;
+  // A repair fills a gap; it never says what comes next.
+  if (repaired && (!in.sequence.started() || sequence > in.sequence.highest())) return;
+  if (in.taken.check(sequence) != ReplayVerdict::kFresh) return;
+  in.taken.accept(sequence);
   in.sequence.unwrap(meta.rtp.sequence);
-  if (source.history.contains(sequence)) return;
   const bool first = !in.stats.started();
   double* c = track.counters;
   if (repaired) {
@@ -242,7 +246,15 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
     }
     if (in.nack.take_overflow() && track.video) request_key_frame(track);
   }
-  in.last_packet_us = now_us_;
+  if (!repaired && track.video) {
+    if (!first && meta.rtp.timestamp == in.last_timestamp) {
+      const auto gap = static_cast<int32_t>(std::min<int64_t>(packet->arrival_us - in.last_packet_us, 2'000));
+      in.frame_gap_us += (gap - in.frame_gap_us) / 8;
+    }
+    in.last_timestamp = meta.rtp.timestamp;
+    meta.more_soon = !meta.rtp.marker && in.frame_gap_us < kBurstGapUs;
+  }
+  in.last_packet_us = packet->arrival_us;
   in.ended = false;
   counter_add(c[track_field::kPackets], 1);
   counter_add(c[track_field::kBytes], meta.rtp.payload_size);

@@ -36,11 +36,13 @@ void NackTracker::on_packet(uint64_t sequence, int64_t now_us) {
 
 void NackTracker::collect(int64_t now_us, int64_t rtt_us, std::vector<uint16_t>& out) {
   if (missing_.empty()) return;
-  const int64_t retry_us = std::max(kMinRetryUs, rtt_us + rtt_us / 8 + 5'000);
+  const int64_t known_us = std::max(kMinRetryUs, rtt_us + rtt_us / 8 + 5'000);
   size_t kept = 0;
   for (size_t i = 0; i < missing_.size(); ++i) {
     Missing& m = missing_[i];
     const int64_t age = now_us - m.since_us;
+    // A round trip that is not known may be long: each time twice as patient, or a far publisher is asked seven times.
+    const int64_t retry_us = rtt_us > 0 ? known_us : kMinRetryUs << std::min(std::max(m.tries - 1, 0), 3);
     if (age > kGiveUpUs || (m.tries >= kMaxTries && now_us - m.asked_us > retry_us)) {
       ++lost_;
       continue;

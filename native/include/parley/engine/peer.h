@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "parley/crypto/replay_window.h"
 #include "parley/crypto/srtp.h"
 #include "parley/engine/commands.h"
 #include "parley/engine/counters.h"
@@ -66,6 +67,9 @@ struct Source {
   // Publisher's side only.
   struct Receiving {
     SequenceUnwrapper sequence;
+    // Each number is taken once, whether first hand or repaired: two packets with one number would go out with one SRTP index,
+    // which with GCM gives the key of the tag away (RFC 7714 8.4). What is older than the window is not taken at all.
+    ReplayWindow<16> taken;
     SequenceUnwrapper rtx_sequence;
     NackTracker nack;
     ReceiveStats stats;
@@ -75,6 +79,9 @@ struct Source {
     bool ended = false;
     bool announced = false;
     int64_t last_packet_us = 0;
+    uint32_t last_timestamp = 0;
+    // Between packets of one frame, smoothed; begins with "they come one by one".
+    int32_t frame_gap_us = 1'000;
     uint8_t fir_sequence = 0;
   };
   std::unique_ptr<Receiving> receiving;
