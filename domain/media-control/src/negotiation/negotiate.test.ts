@@ -137,6 +137,19 @@ describe("offers that publish", () => {
     });
   }
 
+  it("chromium: among the H264 formats, Constrained Baseline comes first, as every decoder takes it; the rest keeps its place", () => {
+    const { answer } = answered(read("chromium-publish"), optionsWith());
+    const offer = parsed(read("chromium-publish"));
+    const formatsOf = (description: SessionDescription, name: string): string[] => {
+      const video = description.media.find(({ kind }) => kind === "video");
+      const named = video?.rtpmaps.filter(({ encodingName }) => encodingName === name) ?? [];
+      return video?.formats.filter((format) => named.some(({ payloadType }) => payloadType === Number(format))) ?? [];
+    };
+    assert.deepEqual(formatsOf(offer, "H264").slice(0, 3), ["102", "104", "108"]);
+    assert.deepEqual(formatsOf(answer, "H264").slice(0, 4), ["108", "114", "102", "104"]);
+    assert.deepEqual(formatsOf(answer, "VP9"), formatsOf(offer, "VP9").slice(0, formatsOf(answer, "VP9").length));
+  });
+
   it("chromium: codecs, retransmissions, feedback, extensions and SSRCs are what it offered", () => {
     const { grant } = answered(read("chromium-publish"), optionsWith());
     const vp8 = grant.codecs.find(({ codec }) => codec === Codec.VP8);

@@ -5,6 +5,7 @@ import { parseFmtp, withFmtpParameter } from "../sdp/fmtp.ts";
 import { canForward } from "./codec-match.ts";
 import { MAX_EXTENSION_ID, headerExtensionOf } from "./extension-table.ts";
 import type { CodecGrant, EncodingGrant, ReceiveGrant, SlotGrant } from "./grant-parts.ts";
+import { h264Profile } from "./h264-profile.ts";
 import type {
   CodecPolicy,
   NegotiatedSection,
@@ -211,7 +212,21 @@ function forPublisher(codecs: readonly CodecGrant[], policy: CodecPolicy): Codec
     const at = policy.preferred?.indexOf(codec.codec) ?? -1;
     return at < 0 ? Number.MAX_SAFE_INTEGER : at;
   };
-  return codecs.map((codec) => withOpusWishes(codec, policy)).toSorted((a, b) => rank(a) - rank(b));
+  const wished = codecs.map((codec) => withOpusWishes(codec, policy));
+  return widestH264First(wished).toSorted((a, b) => rank(a) - rank(b));
+}
+
+/**
+ * Chromium lists Baseline before Constrained Baseline, sends the first, and makes the same stream for both; but a subscriber that takes
+ * only Constrained Baseline (RFC 6184 8.1: not a decoder of all of Baseline) could not be shown it. So among the H264 formats, on the
+ * places they have, what most decoders take goes first.
+ */
+function widestH264First(codecs: readonly CodecGrant[]): CodecGrant[] {
+  const isWidest = ({ fmtp }: CodecGrant): boolean =>
+    h264Profile(parseFmtp(fmtp).get("profile-level-id")) === "constrained-baseline";
+  const h264 = codecs.filter(({ codec }) => codec === Codec.H264);
+  const ordered = [...h264.filter((codec) => isWidest(codec)), ...h264.filter((codec) => !isWidest(codec))];
+  return codecs.map((codec) => (codec.codec === Codec.H264 ? (ordered.shift() ?? codec) : codec));
 }
 
 /** RFC 7587 7: `stereo` and `usedtx` say what the receiver, here we, would like. */
