@@ -284,6 +284,8 @@ size_t Worker::protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t
     sent.sequence = static_cast<uint16_t>(out.index);
     sent.transport_sequence = static_cast<uint16_t>(peer.transport_sequence - 1);
     sent.time_and_padding = abs_send_time_ << 8 | static_cast<uint32_t>(padding);
+    sent.signature = static_cast<uint32_t>(out.slot->signature);
+    sent.payload_type = out.payload_type;
     sent.valid = true;
   }
   const SrtpResult result = peer.send->protect_rtp(to, header, capacity, {pieces, count}, out.index);
@@ -336,6 +338,7 @@ void Worker::retransmit(Peer& peer, Slot& slot, uint16_t sequence) {
     if (slot.sent == nullptr) return;
     const SentExtras sent = (*slot.sent)[index & 0xff];
     if (!sent.valid || sent.sequence != sequence) return;
+    if (sent.signature != static_cast<uint32_t>(slot.signature) || sent.payload_type != out.payload_type) return;
     const uint16_t next_transport = peer.transport_sequence;
     const uint32_t time = abs_send_time_;
     peer.transport_sequence = sent.transport_sequence;

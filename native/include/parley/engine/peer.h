@@ -141,6 +141,9 @@ struct SentExtras {
   uint16_t sequence = 0;
   uint16_t transport_sequence = 0;
   uint32_t time_and_padding = 0;
+  // A bind or new codecs may have changed how the header would look now.
+  uint32_t signature = 0;
+  uint8_t payload_type = 0;
   bool valid = false;
 };
 
