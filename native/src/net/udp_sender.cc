@@ -143,6 +143,7 @@ bool UdpSender::send_segments(const Message& message) {
 
 void UdpSender::flush() {
   if (pending_ == 0) return;
+  if (tags_ != nullptr) tags_->finish();
   const size_t total = pending_;
   size_t done = 0;
   bool prepared = false;

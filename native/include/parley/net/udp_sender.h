@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "parley/crypto/srtp.h"
 #include "parley/net/path_address.h"
 #include "parley/net/udp_socket.h"
 
@@ -43,6 +44,8 @@ class UdpSender {
   void commit(const PathAddress& path, size_t bytes, size_t segment);
   // reserve + copy + commit of one datagram.
   void send(const PathAddress& path, const uint8_t* data, size_t size);
+  // Finished before every flush: tags of packets in the slab that are made many at a time. May be null; must outlive this.
+  void set_tag_batch(SrtpTagBatch* batch) { tags_ = batch; }
   // To be called before the thread sleeps. What the kernel does not take is dropped and counted: repair is NACK's.
   void flush();
 
@@ -64,6 +67,7 @@ class UdpSender {
 
   const UdpSocket& socket_;
   SendCounters& counters_;
+  SrtpTagBatch* tags_ = nullptr;
   bool segmentation_;
   size_t pending_ = 0;
   size_t used_ = 0;
