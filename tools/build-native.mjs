@@ -91,6 +91,11 @@ function isAlive(holderFile) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  await ensureNpmPackages();
-  await ensureAddon();
+  try {
+    await ensureNpmPackages();
+    await ensureAddon();
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
 }
