@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "parley/media/twcc_recorder.h"
+#include "parley/media/twcc_sender.h"
 #include "parley/wire/bytes.h"
 #include "parley/wire/rtcp.h"
 
@@ -34,7 +35,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if ((mode & 1) == 0) {
     const RtcpPacket packet{RtcpType::kRtpfb, kFmtTransportCc, {data, size}};
     TransportCcReport report;
-    if (read_transport_cc(packet, report)) check_round_trip(report);
+    const bool listed = read_transport_cc(packet, report);
+    if (listed) check_round_trip(report);
+    TwccView view;
+    if (read_twcc(packet, view) != listed) std::abort();
+    if (!listed) return 0;
+    TwccSender sender;
+    for (size_t i = 0; i < size; ++i) sender.on_sent(static_cast<uint16_t>(view.base_sequence + i), data[i], static_cast<int64_t>(i) * 700);
+    std::array<TwccGroup, TwccSender::kMaxGroups> groups;
+    TwccSummary summary;
+    if (sender.on_feedback(view, 1'000'000, groups, summary) > TwccSender::kMaxGroups) std::abort();
+    if (summary.packets + summary.lost + summary.unknown != report.entries.size()) std::abort();
     return 0;
   }
   TwccRecorder recorder;
