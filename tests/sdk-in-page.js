@@ -8,6 +8,12 @@ globalThis.sdkTest = (() => {
   const { Room } = ParleySdk;
   const rooms = new Map();
   const log = [];
+  // Several rooms of up to twelve tiles fit into the window: a tile below the fold would rightly not be received.
+  document.head.append(
+    Object.assign(document.createElement("style"), {
+      textContent: "section { display: flex; flex-wrap: wrap } figure { margin: 0 } figure video { display: block }",
+    }),
+  );
 
   function tileOf(entry, publication, participant) {
     const tile = document.createElement("figure");
