@@ -202,6 +202,15 @@ class Client {
     fd_ = socket(address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
     CHECK_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&address), length), 0);
   }
+  uint16_t port() const {
+    sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    PathAddress path;
+    if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) == 0) {
+      set_local(path, reinterpret_cast<sockaddr*>(&address));
+    }
+    return path.local_port;
+  }
   void disconnect() {
     if (fd_ >= 0) close(fd_);
     fd_ = -1;

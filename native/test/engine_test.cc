@@ -90,7 +90,7 @@ TEST("[MED-1] forwards with the slot's numbers, own MID and transport-wide numbe
   pair.send_frame(false, 6);
   pair.receive_until(12);
   check_forwarded(pair, 12);
-  CHECK(rig.find(EventType::kSlotStarted, pair.slot) != nullptr);
+  rig.until("slot-started", [&] { return rig.find(EventType::kSlotStarted, pair.slot) != nullptr; });
   CHECK_EQ(rig.find(EventType::kSlotStarted, pair.slot)->second, pair.track);
   CHECK(rig.find(EventType::kSsrc, pair.track) != nullptr);
   CHECK_EQ(rig.plane.slot_counters().at(handle_index(pair.slot))[slot_field::kPackets], 12);
@@ -117,6 +117,39 @@ TEST("[MED-4] without UDP_SEGMENT the same packets leave one by one") {
   pair.receive_until(6);
   check_forwarded(pair, 6);
   CHECK_EQ(rig.counter(plane_field::kSendMessages), rig.counter(plane_field::kTxDatagrams));
+}
+
+TEST("[MED-4] the packets of a frame that come in a burst leave as one message for each subscriber") {
+  if (!udp_segment_supported()) return;
+  Rig rig;
+  Pair pair(rig);
+  std::vector<std::unique_ptr<Client>> others;
+  for (int i = 0; i < 5; ++i) {
+    others.push_back(std::make_unique<Client>(rig));
+    others.back()->set_codecs();
+    const Handle slot = rig.plane.open_slot(others.back()->peer, video_slot("t", kSlotSsrc, kSlotRtx));
+    rig.plane.bind_slot(slot, pair.track, kVideoMap);
+    others.back()->connect();
+  }
+  pair.send_frame(true, 6);
+  pair.receive_until(6);
+  // The first bursts show how the packets come.
+  for (int i = 0; i < 10; ++i) {
+    pair.send_frame(false, 6);
+    rig.run_for(5);
+    pair.subscriber.receive();
+  }
+  const double datagrams = rig.counter(plane_field::kTxDatagrams);
+  const double messages = rig.counter(plane_field::kSendMessages);
+  for (int i = 0; i < 30; ++i) {
+    pair.send_frame(false, 6);
+    rig.run_for(5);
+    pair.subscriber.receive();
+  }
+  pair.receive_until(6 * 41);
+  // 6 at best; reports go alone, and a machine under load tears a burst now and then.
+  CHECK((rig.counter(plane_field::kTxDatagrams) - datagrams) / (rig.counter(plane_field::kSendMessages) - messages) > 2);
+  check_forwarded(pair, 6 * 41);
 }
 
 TEST("video starts at a key frame, which is asked for at bind") {
@@ -645,7 +678,10 @@ TEST("a peer whose first selected path came to another worker moves there before
   for (int i = 0; i < 50 && elsewhere == nullptr; ++i) {
     subscriber.open_socket("127.0.0.1", false);
     subscriber.check_until_answered();
-    if (rig.events.back().path.worker != first_worker) elsewhere = &rig.events.back();
+    for (const Event& event : rig.events) {
+      const bool ours = event.type == EventType::kStun && event.path.remote_port == subscriber.port();
+      if (ours && event.path.worker != first_worker) elsewhere = &event;
+    }
   }
   CHECK(elsewhere != nullptr);
   rig.plane.select_path(subscriber.peer, elsewhere->path);

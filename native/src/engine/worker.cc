@@ -25,6 +25,7 @@ constexpr int64_t kFeedbackTickUs = 10'000;
 // 1 MiB holds some 700 large events; a main thread that is away for longer has lost checks that come again anyway.
 constexpr size_t kEventRingBytes = 1 << 20;
 constexpr int kEpollEvents = 64;
+constexpr long kEpollPwait2 = 441;
 constexpr uint64_t kTagEvent = uint64_t{1} << 40;
 constexpr uint64_t kTagTcp = uint64_t{1} << 41;
 // So many batches of 64 from one socket before the others have their turn.
@@ -87,6 +88,7 @@ int Worker::open_tcp(const std::string& ip, uint16_t port, PathAddress* local, c
 void Worker::start() {
   for (UdpSocket& socket : sockets_) {
     senders_.push_back(std::make_unique<UdpSender>(socket, sent_, config_.segmentation));
+    senders_.back()->set_tag_batch(&tags_);
   }
   thread_ = std::thread([this] { run(); });
 }
@@ -154,14 +156,25 @@ void Worker::set_priority() {
   scheduling_.store("normal");
 }
 
-int Worker::timeout_ms(int64_t now_us) const {
+int64_t Worker::timeout_us(int64_t now_us) const {
   int64_t due = now_us + 1'000'000;
+  if (hold_until_us_ != 0) due = std::min(due, hold_until_us_);
   if (peer_count_ > 0) due = std::min(due, next_group_us_);
   if (tcp_ != nullptr) due = std::min(due, next_sweep_us_);
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
   if (!twcc_peers_.empty() || !key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
-  if (due <= now_us) return 0;
-  return static_cast<int>((due - now_us + 999) / 1000);
+  return std::max<int64_t>(due - now_us, 0);
+}
+
+int Worker::wait(epoll_event* events, int count, int64_t timeout_us) {
+  if (precise_wait_) {
+    // Microseconds need epoll_pwait2 (Linux 5.11); called by number, as older C libraries do not know it.
+    timespec timeout{timeout_us / 1'000'000, timeout_us % 1'000'000 * 1'000};
+    const long ready = syscall(kEpollPwait2, epoll_fd_, events, count, &timeout, nullptr, 0);
+    if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(ready);
+    precise_wait_ = false;
+  }
+  return epoll_wait(epoll_fd_, events, count, static_cast<int>((timeout_us + 999) / 1'000));
 }
 
 void Worker::run() {
@@ -173,9 +186,11 @@ void Worker::run() {
     sleeping_.store(true, std::memory_order_seq_cst);
     bool work = !inbox_.empty();
     for (size_t i = 0; i < config_.workers && !work; ++i) work = !rings_[i].empty();
-    const int ready = epoll_wait(epoll_fd_, events, kEpollEvents, work ? 0 : timeout_ms(monotonic_us()));
+    const int ready = wait(events, kEpollEvents, work ? 0 : timeout_us(monotonic_us()));
     sleeping_.store(false, std::memory_order_relaxed);
     now_us_ = monotonic_us();
+    // Commands change what the batch names, so what is held leaves first.
+    if (hold_until_us_ != 0 && (now_us_ >= hold_until_us_ || !inbox_.empty())) fan_out();
     inbox_.drain([this](std::vector<Command>& commands) {
       for (Command& command : commands) apply(command);
     });
@@ -191,7 +206,7 @@ void Worker::run() {
         receive_udp(tag);
       }
     }
-    fan_out();
+    if (!holds_batch()) fan_out();
     run_timers(now_us_);
     flush_senders();
     publish_counters();
@@ -320,8 +335,8 @@ void Worker::receive_udp(size_t socket) {
       // Nobody kept it: used again without a round through the pool.
       if (packet) receiver_->put_back(i, packet.release());
     }
-    fan_out();
     if (count < UdpReceiver::kBatch) return;
+    fan_out();
   }
 }
 

@@ -13,7 +13,7 @@ constexpr size_t kMaxSsrcs = 128;
 // A layer that was silent for so long gives its place to the next one.
 constexpr int64_t kForwardedSilentUs = 1'000'000;
 // libwebrtc sends a camera's frame within half a millisecond; a link that spreads packets has wider gaps.
-constexpr int32_t kBurstGapUs = 250;
+constexpr int64_t kBurstGapUs = 250;
 
 std::string_view extension_text(const uint8_t* data, const RtpHeader& rtp, Extension extension) {
   const ExtensionValue& value = rtp.extension(extension);
@@ -248,11 +248,11 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
   }
   if (!repaired && track.video) {
     if (!first && meta.rtp.timestamp == in.last_timestamp) {
-      const auto gap = static_cast<int32_t>(std::min<int64_t>(packet->arrival_us - in.last_packet_us, 2'000));
-      in.frame_gap_us += (gap - in.frame_gap_us) / 8;
+      // By count, not by mean: one pause of the sender's scheduler says nothing about the link.
+      in.wide_gaps_q8 += packet->arrival_us - in.last_packet_us > kBurstGapUs ? (256 - in.wide_gaps_q8) / 16 : -in.wide_gaps_q8 / 16;
     }
     in.last_timestamp = meta.rtp.timestamp;
-    meta.more_soon = !meta.rtp.marker && in.frame_gap_us < kBurstGapUs;
+    meta.more_soon = !meta.rtp.marker && in.wide_gaps_q8 < 128;
   }
   in.last_packet_us = packet->arrival_us;
   in.ended = false;

@@ -16,6 +16,12 @@ constexpr size_t kMaxOut = kHeaderRoom + kPacketCapacity + kMaxPadding + kSrtpMa
 // 1,000 repetitions a second are half of a 10 Mb/s stream: more loss than that is not cured by repeating.
 constexpr int32_t kRepeatsPerSecond = 1'000;
 constexpr int32_t kRepeatsBurst = 300;
+// The next packet of a burst comes within this, or the burst has a hole; all of it within the second.
+constexpr int64_t kHoldStepUs = 250;
+constexpr int64_t kHoldMaxUs = 500;
+// A message saved for each of fewer subscribers is not worth a wake-up.
+constexpr size_t kHoldSubscribers = 4;
+constexpr size_t kHoldPackets = 48;
 // Bytes in which a payload descriptor's running numbers lie.
 constexpr size_t kPatchRoom = 64;
 
@@ -42,7 +48,25 @@ int map_payload_type(const std::vector<PayloadTypeMap>& map, uint8_t from) {
 
 }  // namespace
 
+// A frame is of use only when its last packet is there. So while all that is in the batch is frames whose rest comes any
+// moment, it is held for some hundred microseconds: no frame is complete later for it, and one message per subscriber
+// carries what would have been three. Audio, ends of frames and streams that come packet by packet are never held.
+bool Worker::holds_batch() {
+  if (batch_size_ == 0 || !precise_wait_ || batch_size_ > kHoldPackets) return false;
+  size_t subscribers = 0;
+  for (const Track* track : batch_tracks_) {
+    if (!media_meta(*batch_[static_cast<size_t>(track->batch_last)].packet).more_soon) return false;
+    subscribers += track->slots.size();
+  }
+  if (subscribers < kHoldSubscribers) return false;
+  const int64_t now_us = monotonic_us();
+  if (hold_until_us_ == 0) held_since_us_ = now_us;
+  hold_until_us_ = std::min(now_us + kHoldStepUs, held_since_us_ + kHoldMaxUs);
+  return now_us < hold_until_us_;
+}
+
 void Worker::fan_out() {
+  hold_until_us_ = 0;
   if (batch_size_ == 0) return;
   // 6.18 fixed point seconds; one reading for the batch, which leaves within some hundred microseconds.
   abs_send_time_ = static_cast<uint32_t>((static_cast<uint64_t>(now_us_) << 18) / 1'000'000) & 0xffffff;
@@ -180,7 +204,7 @@ void Worker::send_run(Peer& peer, const PathAddress& path, size_t begin, size_t 
   size_t used = 0;
   for (size_t i = begin; i < end; ++i) {
     const size_t padding = i + 1 < end ? segment - out_[i].size : 0;
-    const size_t size = protect_out(peer, out_[i], at + used, room - used, padding);
+    const size_t size = protect_out(peer, out_[i], at + used, room - used, padding, &tags_);
     if (size == 0) {
       // Only when the cryptographic library refuses: what is there goes out, the rest of the run by itself.
       if (used > 0) sender.commit(path, used, segment);
@@ -249,7 +273,8 @@ size_t Worker::write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_
   return 16 + in.block_size;
 }
 
-size_t Worker::protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding) {
+size_t Worker::protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding,
+                           SrtpTagBatch* batch) {
   const BatchPacket& in = *out.in;
   const MediaMeta& meta = media_meta(*in.packet);
   const size_t header = write_header(peer, out, to, padding);
@@ -288,7 +313,7 @@ size_t Worker::protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t
     sent.payload_type = out.payload_type;
     sent.valid = true;
   }
-  const SrtpResult result = peer.send->protect_rtp(to, header, capacity, {pieces, count}, out.index);
+  const SrtpResult result = peer.send->protect_rtp(to, header, capacity, {pieces, count}, out.index, batch);
   return result.ok() ? result.size : 0;
 }
 

@@ -18,7 +18,8 @@ struct MediaMeta {
   PayloadInfo info;
   SlotInput input;
   Codec codec = Codec::kNone;
-  bool begins = false;  // a slot may start or switch here
+  bool begins = false;     // a slot may start or switch here
+  bool more_soon = false;  // the frame goes on, and by experience within a fraction of a millisecond
 };
 static_assert(sizeof(MediaMeta) <= kPacketMetaBytes, "kPacketMetaBytes");
 

@@ -80,8 +80,8 @@ struct Source {
     bool announced = false;
     int64_t last_packet_us = 0;
     uint32_t last_timestamp = 0;
-    // Between packets of one frame, smoothed; begins with "they come one by one".
-    int32_t frame_gap_us = 1'000;
+    // Share of the gaps within frames that are wide, in 1/256, smoothed; begins with "they come one by one".
+    int32_t wide_gaps_q8 = 256;
     uint8_t fir_sequence = 0;
   };
   std::unique_ptr<Receiving> receiving;

@@ -6,6 +6,8 @@
 // STUN is in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc, the loop and timers in worker.cc.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -117,7 +119,8 @@ class Worker final : public TcpHandler {
   // worker.cc
   void run();
   void set_priority();
-  int timeout_ms(int64_t now_us) const;
+  int64_t timeout_us(int64_t now_us) const;
+  int wait(epoll_event* events, int count, int64_t timeout_us);
   void run_timers(int64_t now_us);
   void take_rings();
   void publish_counters();
@@ -173,13 +176,16 @@ class Worker final : public TcpHandler {
 
   // worker_send.cc
   void fan_out();
+  bool holds_batch();
   void flush_peer(Peer& peer);
   void collect(Peer& peer, Slot& slot, Track& track);
   void begin_slot(Slot& slot, Track& track, Source& source);
   void send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment);
   size_t write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_t padding);
   void build_block(Peer& peer, Slot& slot, BatchPacket& in);
-  size_t protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding);
+  // With a batch, tags may follow later: only for packets that lie in a sender's slab.
+  size_t protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding,
+                     SrtpTagBatch* batch = nullptr);
   size_t protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type);
   void retransmit(Peer& peer, Slot& slot, uint16_t sequence);
   void send_protected(Peer& peer, const uint8_t* data, size_t size);
@@ -211,6 +217,7 @@ class Worker final : public TcpHandler {
   std::vector<UdpSocket> sockets_;
   std::unique_ptr<UdpReceiver> receiver_;
   SendCounters sent_;
+  SrtpTagBatch tags_;  // of what lies in the senders' slabs
   std::vector<std::unique_ptr<UdpSender>> senders_;
   std::unique_ptr<TcpServer> tcp_;
 
@@ -234,6 +241,10 @@ class Worker final : public TcpHandler {
   std::vector<BatchPacket> batch_;
   size_t batch_size_ = 0;
   std::vector<Track*> batch_tracks_;
+  // The batch waits for the rest of its frames until then; 0: nothing is held.
+  int64_t hold_until_us_ = 0;
+  int64_t held_since_us_ = 0;
+  bool precise_wait_ = true;
   std::vector<Peer*> dirty_peers_;
   std::vector<OutPacket> out_;
   std::vector<Handle> idle_replicas_;
