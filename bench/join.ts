@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startChromium, startParley, writeCertificate } from "@parley/testing";
 import { DelayedPath } from "./join/delay-line.ts";
-import { firstFrameMs, openSdkPage, publishCamera } from "./join/sdk-page.ts";
+import { joinTimes, milestones, openSdkPage, publishCamera, type Milestone } from "./join/sdk-page.ts";
 
 /** The server's own loopback address, and the one at which clients reach it through the delay. */
 const serverHost = "127.0.0.1";
@@ -24,13 +24,15 @@ const { values } = parseArgs({
   },
 });
 
+type JoinTimes = Readonly<Record<Milestone, number>>;
+
 function median(samples: readonly number[]): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 /** One server, one publisher without delay, `runs` viewers one after the other through the delay. */
-async function measure(rttMs: number, tls: boolean, runs: number): Promise<readonly number[]> {
+async function measure(rttMs: number, tls: boolean, runs: number): Promise<readonly JoinTimes[]> {
   const folder = await mkdtemp(join(tmpdir(), "parley-bench-"));
   const certFile = join(folder, "cert.pem");
   const keyFile = join(folder, "key.pem");
@@ -49,12 +51,12 @@ async function measure(rttMs: number, tls: boolean, runs: number): Promise<reado
     await publishCamera(publisher, `${scheme}://${serverHost}:${server.httpPort}`, token, room);
     // From here on: the camera stays close to the server, viewers are far.
     path.rttMs = rttMs;
-    const samples: number[] = [];
+    const samples: JoinTimes[] = [];
     // The first one warms the server and the browser up.
     for (let run = 0; run <= runs; run++) {
       const viewer = await openSdkPage(chromium);
-      const ms = await firstFrameMs(viewer, `${scheme}://${delayedHost}:${port}`, token, room);
-      if (run > 0) samples.push(ms);
+      const times = await joinTimes(viewer, `${scheme}://${delayedHost}:${port}`, token, room);
+      if (run > 0) samples.push(times);
       await viewer.page.close();
     }
     return samples;
@@ -68,22 +70,29 @@ async function measure(rttMs: number, tls: boolean, runs: number): Promise<reado
 
 const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new RangeError("--runs must be 1 to 100");
-const medians: number[] = [];
+const medians: JoinTimes[] = [];
 for (const rttMs of rttsMs) {
   const samples = await measure(rttMs, values.tls, runs);
-  medians.push(median(samples));
+  const byMilestone = milestones.map((name) => [name, median(samples.map((times) => times[name]))] as const);
+  medians.push(Object.fromEntries(byMilestone) as Record<Milestone, number>);
   if (!values.json) {
+    const frames = samples.map(({ frame }) => frame.toFixed(0)).join(" ");
     console.log(
-      `${rttMs} ms: median ${median(samples).toFixed(0)} ms of ${samples.map((ms) => ms.toFixed(0)).join(" ")}`,
+      `${rttMs} ms: ${byMilestone.map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(", ")}; frames ${frames}`,
     );
   }
 }
-const [at100 = Number.NaN, at200 = Number.NaN] = medians;
+const [at100, at200] = medians;
+/** To one decimal. */
+const roundTripsTo = (name: Milestone): number =>
+  Math.round(((at200?.[name] ?? Number.NaN) - (at100?.[name] ?? Number.NaN)) / 10) / 10;
+if (!values.json)
+  console.log(`round trips until: ${milestones.map((name) => `${name} ${roundTripsTo(name)}`).join(", ")}`);
 console.log(
   JSON.stringify({
     tls: values.tls,
     rttMs: rttsMs,
-    firstFrameMs: medians.map((ms) => Math.round(ms)),
-    roundTrips: Math.round((at200 - at100) / 10) / 10,
+    firstFrameMs: medians.map(({ frame }) => Math.round(frame)),
+    roundTrips: roundTripsTo("frame"),
   }),
 );

@@ -24,10 +24,43 @@ export async function publishCamera(client: BrowserClient, url: string, token: s
   })()`);
 }
 
-/** Milliseconds from the call of connect to the first decoded frame. */
-export async function firstFrameMs(client: BrowserClient, url: string, token: string, room: string): Promise<number> {
-  const ms: unknown = await client.page.evaluate(`(async () => {
-    const room = new ParleySdk.Room();
+/** What happens between the call of connect and the first decoded frame, in its usual order. */
+export const milestones = ["socketOpen", "answered", "ice", "dtls", "packet", "frame"] as const;
+
+export type Milestone = (typeof milestones)[number];
+
+/** Milliseconds from the call of connect to each milestone. */
+export async function joinTimes(
+  client: BrowserClient,
+  url: string,
+  token: string,
+  room: string,
+): Promise<Readonly<Record<Milestone, number>>> {
+  const times: unknown = await client.page.evaluate(`(async () => {
+    const times = {};
+    const note = (name) => (times[name] ??= performance.now() - startedMs);
+    // The SDK takes its parts from the page; these tell when they are ready.
+    const Socket = globalThis.WebSocket;
+    const Peer = globalThis.RTCPeerConnection;
+    const room = new ParleySdk.Room({ environment: {
+      WebSocket: class extends Socket {
+        constructor(...args) {
+          super(...args);
+          this.addEventListener("open", () => note("socketOpen"));
+        }
+      },
+      RTCPeerConnection: class extends Peer {
+        constructor(...args) {
+          super(...args);
+          this.addEventListener("signalingstatechange", () => this.signalingState === "stable" && note("answered"));
+          this.addEventListener("iceconnectionstatechange", () => this.iceConnectionState === "connected" && note("ice"));
+          this.addEventListener("connectionstatechange", () => this.connectionState === "connected" && note("dtls"));
+          this.addEventListener("track", ({ track }) => {
+            if (track.kind === "video") track.addEventListener("unmute", () => note("packet"));
+          });
+        }
+      },
+    } });
     const video = document.createElement("video");
     video.muted = video.autoplay = video.playsInline = true;
     video.width = 160;
@@ -36,7 +69,7 @@ export async function firstFrameMs(client: BrowserClient, url: string, token: st
     let detach;
     const shown = new Promise((resolve, reject) => {
       setTimeout(() => reject(new Error("no frame within 20 s")), 20000);
-      video.requestVideoFrameCallback(() => resolve(performance.now()));
+      video.requestVideoFrameCallback(() => resolve(note("frame")));
     });
     room.on("trackPublished", (publication) => {
       if (publication.kind === "video") detach = publication.attach(video);
@@ -45,13 +78,14 @@ export async function firstFrameMs(client: BrowserClient, url: string, token: st
     try {
       await Promise.all([room.connect(${JSON.stringify(url)}, ${JSON.stringify(token)}, {
         room: ${JSON.stringify(room)}, name: "viewer" }), shown]);
-      return (await shown) - startedMs;
+      return times;
     } finally {
       detach?.();
       video.remove();
       await room.disconnect();
     }
   })()`);
-  if (typeof ms !== "number") throw new TypeError("the page gave no time");
-  return ms;
+  if (typeof times !== "object" || times === null || !("frame" in times)) throw new TypeError("the page gave no times");
+  const known = times as Partial<Record<Milestone, number>>;
+  return Object.fromEntries(milestones.map((name) => [name, known[name] ?? Number.NaN])) as Record<Milestone, number>;
 }
