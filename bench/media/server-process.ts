@@ -56,10 +56,14 @@ export class ServerProcess {
     return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / ticksPerSecond;
   }
 
-  /** Proportional set size: its own pages, and its share of what it has in common with others. */
+  /**
+   * Proportional set size without what is mapped from files: the share of Node's own binary shrinks whenever another Node
+   * starts somewhere on the machine, and does not grow with subscribers.
+   */
   async pssKb(): Promise<number> {
     const rollup = await readFile(`/proc/${this.#child.pid}/smaps_rollup`, "utf8");
-    return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? Number.NaN);
+    const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1] ?? Number.NaN);
+    return field("Pss_Anon") + field("Pss_Shmem");
   }
 
   /** Prometheus counters without labels, by name. */
