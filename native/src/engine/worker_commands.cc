@@ -503,7 +503,8 @@ void Worker::bind_slot(Slot& slot, const BindData& data) {
   slot.payload_types = data.payload_types;
   if (track == slot.current) slot.old_payload_types.clear();
   if (before != nullptr && before != slot.current) leave(slot, before);
-  if (slot.video && slot.current != track) request_key_frame(*track);
+  // A key frame that comes before the keys is lost, and the next request would wait for the interval: set_keys asks.
+  if (slot.video && slot.current != track && slot.peer->send) request_key_frame(*track);
 }
 
 void Worker::close_slot(Slot& slot) {
