@@ -62,6 +62,7 @@ export class FakeWorld {
       },
       mediaDevices: this.devices as unknown as MediaDevices,
       document: undefined,
+      onPageGone: () => () => undefined,
       onNetworkChange: (listener) => {
         this.networkChanged = listener;
         return () => undefined;

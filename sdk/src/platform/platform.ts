@@ -15,6 +15,8 @@ export interface Platform {
   readonly document: Document | undefined;
   /** Calls back when the machine's network came, went or changed. Returns the function that ends it. */
   onNetworkChange(listener: (online: boolean) => void): () => void;
+  /** Calls back when the page is closed, reloaded or left for good. Returns the function that ends it. */
+  onPageGone(listener: () => void): () => void;
   readonly description: { readonly browser: string; readonly os: string };
 }
 
@@ -30,6 +32,7 @@ export function defaultPlatform(environment: Environment = {}): Platform {
     mediaDevices: environment.mediaDevices ?? globalThis.navigator?.mediaDevices,
     document: environment.document ?? globalThis.document,
     onNetworkChange,
+    onPageGone,
     description: describe(),
   };
 }
@@ -48,6 +51,16 @@ function onNetworkChange(listener: (online: boolean) => void): () => void {
     globalThis.removeEventListener("offline", offline);
     connection?.removeEventListener("change", online);
   };
+}
+
+function onPageGone(listener: () => void): () => void {
+  if (typeof globalThis.addEventListener !== "function" || globalThis.document === undefined) return () => undefined;
+  const gone = (event: PageTransitionEvent): void => {
+    // A page that is only put aside may come back, and resumes.
+    if (!event.persisted) listener();
+  };
+  globalThis.addEventListener("pagehide", gone);
+  return () => globalThis.removeEventListener("pagehide", gone);
 }
 
 function describe(): { browser: string; os: string } {

@@ -353,6 +353,8 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
         this.#subscriber?.session.restartIce();
       }),
     );
+    // Others should not look at a frozen picture until the server gives up waiting for us.
+    this.#stops.push(this.#deps.platform.onPageGone(() => void this.disconnect()));
     const { mediaDevices } = this.#deps.platform;
     if (mediaDevices !== undefined) {
       this.#stops.push(onDevicesChanged(() => this.emit("mediaDevicesChanged"), mediaDevices));
