@@ -74,6 +74,10 @@ class Rig {
     return sum;
   }
 
+  double peer_counter(Handle handle, size_t field) { return read(plane.peer_counters(), handle, field); }
+  double track_counter(Handle handle, size_t field) { return read(plane.track_counters(), handle, field); }
+  double slot_counter(Handle handle, size_t field) { return read(plane.slot_counters(), handle, field); }
+
   // Events since the last time; the handler below has seen them.
   void pump() {
     plane.flush();
@@ -121,6 +125,9 @@ class Rig {
   Plane plane;
 
  private:
+  static double read(CounterTable& table, Handle handle, size_t field) {
+    return std::atomic_ref<double>(table.at(handle_index(handle))[field]).load(std::memory_order_relaxed);
+  }
   uint16_t port(bool tcp) const {
     for (const BoundEndpoint& endpoint : plane.endpoints()) {
       if (endpoint.tcp == tcp) return endpoint.port;
@@ -286,6 +293,31 @@ class Client {
     const SrtpResult result = sender_->protect_rtcp(out, writer.size(), sizeof(out));
     CHECK(result.ok());
     send_raw(out, result.size);
+  }
+
+  // Whatever bytes, protected as they are; what the protection itself refuses is not sent.
+  void send_rtp_bytes(const uint8_t* data, size_t size) {
+    uint8_t out[2048];
+    std::memcpy(out, data, size);
+    // The header as the receiver of SRTP sees it, or nothing gets past the tag.
+    size_t header = 12 + 4u * (data[0] & 15);
+    if ((data[0] & 0x10) != 0 && header + 4 <= size) header += 4 + 4u * load16(data + header + 2);
+    if (header > size) return;
+    const SrtpResult result = sender_->protect_rtp(out, header, sizeof(out),
+                                                   std::span<const uint8_t>(data + header, size - header), load16(data + 2));
+    if (result.ok()) send_raw(out, result.size);
+  }
+  void send_rtcp_bytes(const uint8_t* data, size_t size) {
+    uint8_t out[2048];
+    std::memcpy(out, data, size);
+    const SrtpResult result = sender_->protect_rtcp(out, size, sizeof(out));
+    if (result.ok()) send_raw(out, result.size);
+  }
+  // Throws away what has come.
+  void drop_input() {
+    uint8_t data[2048];
+    while (recv(fd_, data, sizeof(data), MSG_DONTWAIT) > 0) {
+    }
   }
 
   // Takes what there is.

@@ -332,8 +332,8 @@ void Worker::receive_udp(size_t socket) {
       buffer->arrival_us = now_us_;
       PacketRef packet(receiver_->take(i));
       on_datagram(packet, receiver_->path(i));
-      // Nobody kept it: used again without a round through the pool.
-      if (packet) receiver_->put_back(i, packet.release());
+      // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
+      if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
     }
     if (count < UdpReceiver::kBatch) return;
     fan_out();

@@ -284,7 +284,7 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
   input.sequence = sequence;
   input.timestamp = meta.rtp.timestamp;
   input.capture_us = in.clock.capture_us(meta.rtp.timestamp, peer.clock);
-  input.by_report = in.clock.by_report(peer.clock);
+  input.by_report = in.clock.by_report(meta.rtp.timestamp, peer.clock);
   input.has_picture_id = meta.info.picture_id_offset != 0;
   input.picture_id = meta.info.picture_id;
   input.has_tl0 = meta.info.tl0_offset != 0;
