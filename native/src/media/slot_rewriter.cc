@@ -12,9 +12,13 @@ constexpr int64_t kAudioStepUs = 1'000;
 constexpr int64_t kAudioStepEveryUs = 100'000;
 // Below this the sum of clock drift and jitter of the reports is noise.
 constexpr int64_t kDeadBandUs = 2'000;
-// In its first two seconds a stream may jump once, when the first sender report tells how late its packets were.
+// In its first two seconds a stream may jump: forward when a report tells that its packets came early, and hold its time until the truth has
+// caught up when its first packets were old (a publisher sends at once what it queued before its path was there). At 1 ms in 100 ms sound
+// would be parted from the picture for a minute.
 constexpr int64_t kFreshUs = 2'000'000;
 constexpr int64_t kJumpFromUs = 20'000;
+// Without a report it takes more: arrival is known no better.
+constexpr int64_t kArrivalJumpFromUs = 30'000;
 
 bool newer(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) > 0; }
 bool newer15(uint16_t a, uint16_t b) { return ((a - b) & 0x7fff) != 0 && ((a - b) & 0x7fff) < 0x4000; }
@@ -74,13 +78,21 @@ SlotOutput SlotRewriter::begin(uint32_t track, const SlotInput& in, int64_t now_
 // The timestamp delta for a frame that begins now.
 uint32_t SlotRewriter::slew(const SlotInput& in, int64_t now_us) const {
   const uint32_t delta = current().timestamp_delta;
-  if (audio_ && now_us - step_us_ < kAudioStepEveryUs) return delta;
   const auto error_ticks = static_cast<int32_t>(rtp_time(in.capture_us) - (in.timestamp + delta));
   const int64_t error_us = int64_t{error_ticks} * 1'000'000 / rate_;
+  if (now_us - begun_us_ < kFreshUs) {
+    const bool first_report = in.by_report && !by_report_;
+    if (error_us < -kArrivalJumpFromUs || error_us > (first_report ? kJumpFromUs : kArrivalJumpFromUs)) {
+      // RTP time never goes back, nor do two frames share one: 1 ms is the least step.
+      const uint32_t least = last_timestamp_ + rate_ / 1000;
+      const uint32_t wanted = rtp_time(in.capture_us);
+      return (newer(wanted, least) ? wanted : least) - in.timestamp;
+    }
+  }
+  if (audio_ && now_us - step_us_ < kAudioStepEveryUs) return delta;
   if (error_us > -kDeadBandUs && error_us < kDeadBandUs) return delta;
   const int64_t limit = audio_ ? kAudioStepUs : kVideoStepUs;
-  const bool jump = in.by_report && !by_report_ && error_us > kJumpFromUs && now_us - begun_us_ < kFreshUs;
-  const int64_t step_us = jump ? error_us : std::clamp(error_us, -limit, limit);
+  const int64_t step_us = std::clamp(error_us, -limit, limit);
   return delta + static_cast<uint32_t>(step_us * rate_ / 1'000'000);
 }
 

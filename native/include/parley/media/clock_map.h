@@ -70,6 +70,12 @@ class PublisherClock {
 class TrackClock {
  public:
   static constexpr int64_t kCredibleUs = 5'000'000;
+  // A lone report is believed when it is not far from what arrival says; a second one that agrees with the first in pace
+  // confirms both. Real lateness (encoder, queue) is mostly below this.
+  static constexpr int64_t kUnconfirmedUs = 400'000;
+  // Two reports agree when the media time between them is the sender's time between them, but for jitter and drift.
+  static constexpr int64_t kPaceToleranceUs = 50'000;
+  static constexpr int64_t kPaceFromUs = 100'000;
 
   void set_rate(uint32_t clock_rate_hz) { rate_ = clock_rate_hz; }
 
@@ -92,22 +98,43 @@ class TrackClock {
     anchor_timestamp_ = timestamp;
   }
   void on_sender_report(uint64_t ntp, uint32_t timestamp) {
-    report_us_ = ntp_to_us(ntp);
+    const int64_t sender_us = ntp_to_us(ntp);
+    if (ntp == 0) {
+      reported_ = false;
+      pace_ = Pace::kUnknown;
+      return;
+    }
+    const int64_t elapsed_us = sender_us - report_us_;
+    if (reported_ && elapsed_us >= 0 && elapsed_us < kPaceFromUs) return;  // tells nothing new
+    if (reported_) {
+      // GStreamer's webrtcbin (1.22) reports RTP times that run at twice the pace of its packets.
+      const int64_t apart = ticks_to_us(static_cast<int32_t>(timestamp - report_timestamp_)) - elapsed_us;
+      const int64_t allowed = kPaceToleranceUs + elapsed_us / 20;
+      pace_ = elapsed_us > 0 && apart < allowed && apart > -allowed ? Pace::kConfirmed : Pace::kContradicted;
+    }
+    report_us_ = sender_us;
     report_timestamp_ = timestamp;
-    reported_ = ntp != 0;
+    reported_ = true;
   }
-  bool by_report(const PublisherClock& clock) const { return reported_ && clock.known(); }
+  // Whether the time of this packet comes from a report.
+  bool by_report(uint32_t timestamp, const PublisherClock& clock) const {
+    if (!reported_ || !clock.known() || pace_ == Pace::kContradicted) return false;
+    // Reports whose RTP time has nothing to do with the packets have been seen in the wild; then arrival is the better guide.
+    const int64_t apart = by_reports(timestamp, clock) - by_anchor(timestamp);
+    const int64_t limit = pace_ == Pace::kConfirmed ? kCredibleUs : kUnconfirmedUs;
+    return apart <= limit && apart >= -limit;
+  }
 
   int64_t capture_us(uint32_t timestamp, const PublisherClock& clock) const {
-    const int64_t arrived = by_anchor(timestamp);
-    if (!by_report(clock)) return arrived;
-    const int64_t captured = clock.to_node_us(report_us_ + ticks_to_us(static_cast<int32_t>(timestamp - report_timestamp_)));
-    // Reports whose RTP time has nothing to do with the packets have been seen in the wild; then arrival is the better guide.
-    const int64_t apart = captured - arrived;
-    return apart > kCredibleUs || apart < -kCredibleUs ? arrived : captured;
+    return by_report(timestamp, clock) ? by_reports(timestamp, clock) : by_anchor(timestamp);
   }
 
  private:
+  enum class Pace : uint8_t { kUnknown, kConfirmed, kContradicted };
+
+  int64_t by_reports(uint32_t timestamp, const PublisherClock& clock) const {
+    return clock.to_node_us(report_us_ + ticks_to_us(static_cast<int32_t>(timestamp - report_timestamp_)));
+  }
   int64_t ticks_to_us(int32_t ticks) const { return int64_t{ticks} * 1'000'000 / rate_; }
   int64_t by_anchor(uint32_t timestamp) const {
     return anchor_us_ + ticks_to_us(static_cast<int32_t>(timestamp - anchor_timestamp_));
@@ -120,6 +147,7 @@ class TrackClock {
   uint32_t report_timestamp_ = 0;
   bool started_ = false;
   bool reported_ = false;
+  Pace pace_ = Pace::kUnknown;
 };
 
 }  // namespace parley
