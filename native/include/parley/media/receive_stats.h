@@ -17,7 +17,7 @@ class ReceiveStats {
     const auto arrival_ticks = static_cast<uint32_t>(arrival_us * clock_rate_hz / 1'000'000);
     const auto transit = static_cast<int32_t>(arrival_ticks - timestamp);
     if (received_ > 1) {
-      int64_t d = static_cast<int32_t>(transit - transit_);
+      int64_t d = static_cast<int32_t>(static_cast<uint32_t>(transit) - static_cast<uint32_t>(transit_));
       if (d < 0) d = -d;
       // A jump of a second is a new clock, not jitter.
       if (d < clock_rate_hz) jitter_q4_ += d - ((jitter_q4_ + 8) >> 4);
