@@ -16,9 +16,11 @@ constexpr size_t kMaxOut = kHeaderRoom + kPacketCapacity + kMaxPadding + kSrtpMa
 // 1,000 repetitions a second are half of a 10 Mb/s stream: more loss than that is not cured by repeating.
 constexpr int32_t kRepeatsPerSecond = 1'000;
 constexpr int32_t kRepeatsBurst = 300;
-// The next packet of a burst comes within this, or the burst has a hole; all of it within the second.
+// The next packet of a burst comes within the step, or the burst has a hole; all of it within two steps. A pass over the
+// subscribers takes about 2 us for each, so with many of them a longer wait still ends sooner than a pass more would.
 constexpr int64_t kHoldStepUs = 250;
-constexpr int64_t kHoldMaxUs = 500;
+constexpr int64_t kHoldMaxStepUs = 1'000;
+constexpr int64_t kPassPerSubscriberUs = 2;
 // A message saved for each of fewer subscribers is not worth a wake-up.
 constexpr size_t kHoldSubscribers = 4;
 constexpr size_t kHoldPackets = 48;
@@ -61,7 +63,9 @@ bool Worker::holds_batch() {
   if (subscribers < kHoldSubscribers) return false;
   const int64_t now_us = monotonic_us();
   if (hold_until_us_ == 0) held_since_us_ = now_us;
-  hold_until_us_ = std::min(now_us + kHoldStepUs, held_since_us_ + kHoldMaxUs);
+  const int64_t pass_us = static_cast<int64_t>(subscribers) * kPassPerSubscriberUs;
+  const int64_t step_us = std::clamp(pass_us, kHoldStepUs, kHoldMaxStepUs);
+  hold_until_us_ = std::min(now_us + step_us, held_since_us_ + 2 * step_us);
   return now_us < hold_until_us_;
 }
 
