@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { withLock } from "./build-lock.mjs";
 import { ensureBuildPackages, ensureNpmPackages } from "./install.mjs";
 import { environment, run } from "./processes.mjs";
 import { filesUnder, nodePath, root } from "./repository.mjs";
@@ -42,7 +43,7 @@ export async function ensureAddon() {
   if (!existsSync(join(nativeFolder, "binding.gyp"))) return;
   if (isUpToDate(sourcesHash())) return;
   await ensureBuildPackages();
-  await withLock(async () => {
+  await withLock(lockFolder, async () => {
     const hash = sourcesHash();
     if (isUpToDate(hash)) return;
     console.log("Building the media addon ...");
@@ -58,36 +59,6 @@ export async function ensureAddon() {
     writeFileSync(stampFile, hash);
     console.log(`Built in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
   });
-}
-
-/** One build at a time in a checkout; a lock whose holder is gone is taken over. */
-async function withLock(action) {
-  const holderFile = join(lockFolder, "pid");
-  for (;;) {
-    try {
-      mkdirSync(lockFolder);
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    if (!isAlive(holderFile)) rmSync(lockFolder, { recursive: true, force: true });
-  }
-  writeFileSync(holderFile, String(process.pid));
-  try {
-    await action();
-  } finally {
-    rmSync(lockFolder, { recursive: true, force: true });
-  }
-}
-
-function isAlive(holderFile) {
-  try {
-    process.kill(Number(readFileSync(holderFile, "utf8")), 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -2,6 +2,7 @@
 // `npm test -- unit browser` runs only these stages; `npm test -- unit --match sdp` only files whose path has "sdp".
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { ensureDemo } from "./build-demo.mjs";
 import { ensureAddon } from "./build-native.mjs";
 import { check } from "./check.mjs";
 import { fuzz } from "./fuzz.mjs";
@@ -111,6 +112,7 @@ async function main() {
   await ensureBuildPackages();
   await ensureTestPackages();
   await ensureAddon();
+  await ensureDemo();
   let passed = 0;
   let failed = 0;
   let skipped = 0;

@@ -1,4 +1,5 @@
 import { createLocalBus } from "@parley/adapter-bus-local";
+import { loadDemoAssets } from "@parley/demo";
 import { TokenVerifier } from "@parley/domain-access";
 import { randomId, type Clock, type Logger, type Metrics, type Random } from "@parley/foundation";
 import { loadPageAssets, pageHeaders } from "@parley/page";
@@ -109,7 +110,7 @@ function apiConfig(config: Config, deps: ProgramDeps): ApiConfig {
     maxSdpBytes: limits.sdpBytes,
     joinsPerSecondPerAddress: limits.joinsPerSecondPerAddress,
     maxSessions: limits.sessions,
-    files: { assets: loadPageAssets(), headers: pageHeaders },
+    files: { assets: [...loadPageAssets(), ...loadDemoAssets()], headers: pageHeaders },
     ...(deps.dev && config.apps.some((app) => app.key === devApp.key) ? { devApp } : {}),
   };
 }

@@ -1,0 +1,39 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { extname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** One file of the demo, ready to be served. */
+export interface DemoAsset {
+  /** URL path, compared exactly. */
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+const contentTypes: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+const builtFolder = fileURLToPath(new URL("../dist/", import.meta.url));
+
+/**
+ * Reads what the build made, for the addresses under `/demo/`. Empty when the demo is not built (`npm start` and `npm test` build it):
+ * the server is whole without it. Files of unknown types are left out.
+ */
+export function loadDemoAssets(folder: string = builtFolder): readonly DemoAsset[] {
+  if (!existsSync(join(folder, "index.html"))) return [];
+  const assets: DemoAsset[] = [];
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const contentType = contentTypes[extname(entry.name)];
+    if (!entry.isFile() || contentType === undefined) continue;
+    const file = join(entry.parentPath, entry.name);
+    const name = relative(folder, file).split(sep).join("/");
+    const body = readFileSync(file);
+    const paths = name === "index.html" ? ["/demo", "/demo/"] : [`/demo/${name}`];
+    assets.push(...paths.map((path) => ({ path, contentType, body })));
+  }
+  return assets;
+}
