@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 /** One file of the demo, ready to be served. */
 export interface DemoAsset {
-  /** URL path, compared exactly. */
+  /** URL path, compared exactly (but for a slash at the end). */
   readonly path: string;
   readonly contentType: string;
   readonly body: Uint8Array;
@@ -31,9 +31,7 @@ export function loadDemoAssets(folder: string = builtFolder): readonly DemoAsset
     if (!entry.isFile() || contentType === undefined) continue;
     const file = join(entry.parentPath, entry.name);
     const name = relative(folder, file).split(sep).join("/");
-    const body = readFileSync(file);
-    const paths = name === "index.html" ? ["/demo", "/demo/"] : [`/demo/${name}`];
-    assets.push(...paths.map((path) => ({ path, contentType, body })));
+    assets.push({ path: name === "index.html" ? "/demo/" : `/demo/${name}`, contentType, body: readFileSync(file) });
   }
   return assets;
 }
