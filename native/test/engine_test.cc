@@ -795,6 +795,16 @@ TEST("the plane stops under traffic, with events and commands under way") {
   }
 }
 
+TEST("a port that another plane has is refused, though it could be shared") {
+  Rig rig;
+  Plane plane([] {});
+  PlaneConfig config;
+  config.bind = {"127.0.0.1"};
+  config.udp_port = rig.udp_port();
+  CHECK(plane.start(config).find(std::to_string(rig.udp_port())) != std::string::npos);
+  CHECK(!plane.running());
+}
+
 TEST("an address that cannot be bound is an error with its name") {
   Plane plane([] {});
   PlaneConfig config;

@@ -62,6 +62,17 @@ std::string Plane::start(const PlaneConfig& config) {
   for (const std::string& ip : config.bind) {
     PathAddress local;
     const char* what = "";
+    // SO_REUSEPORT would let a second program of this user share the port, and take half of the clients: so first look whether
+    // the port is free without it.
+    {
+      UdpSocket probe;
+      const int error = probe.open({ip, udp_port, false}, &what);
+      if (error != 0) {
+        failure = std::string(what) + " UDP " + ip + " port " + std::to_string(udp_port) + ": " + strerror(error);
+        break;
+      }
+      udp_port = probe.local().local_port;
+    }
     // All workers open theirs before any packet may come, or the kernel would spread flows anew.
     for (auto& each : workers) {
       const int error = each->open_udp(ip, udp_port, &local, &what);
