@@ -21,6 +21,9 @@ export interface MeetingOptions {
 
 type Listener = () => void;
 
+/** A camera that was being opened when we left is open by then. */
+const lateDeviceMs = 3_000;
+
 /** A meeting for the screen: a room, the chat, the notices, as one view that changes. */
 export class Meeting {
   readonly room: Room;
@@ -71,21 +74,18 @@ export class Meeting {
     if (settings.camera !== "") await this.room.switchActiveDevice("videoinput", settings.camera);
     if (settings.microphone !== "") await this.room.switchActiveDevice("audioinput", settings.microphone);
     if (settings.speaker !== "") await this.room.switchActiveDevice("audiooutput", settings.speaker);
-    // What is there when the join goes out travels with it.
-    await Promise.allSettled([
-      camera ? this.room.localParticipant.setCameraEnabled(true) : undefined,
-      microphone ? this.room.localParticipant.setMicrophoneEnabled(true) : undefined,
-    ]);
+    // Not awaited: these promises wait for the server. What is open when the join goes out travels with it, the rest follows.
+    if (camera) void this.setCamera(true);
+    if (microphone) void this.setMicrophone(true);
     await this.room.connect(url, () => token(), { room: roomId, name });
   }
 
   async leave(): Promise<void> {
     this.#isOver = true;
-    const { localParticipant: local } = this.room;
-    const tracks = (["camera", "microphone", "screen"] as const).map((source) => local.getPublication(source)?.track);
+    // Devices of a join that never came about, also those that were still being opened.
+    this.#stopDevices();
+    setTimeout(() => this.#stopDevices(), lateDeviceMs);
     await this.room.disconnect();
-    // Devices that were opened for a join that never came about.
-    for (const track of tracks) track?.stop();
   }
 
   // ---- our own media ----
@@ -307,6 +307,11 @@ export class Meeting {
   }
 
   // ---- the rest ----
+
+  #stopDevices(): void {
+    const { localParticipant: local } = this.room;
+    for (const source of ["camera", "microphone", "screen"] as const) local.getPublication(source)?.track.stop();
+  }
 
   async #device(source: DeviceSource, action: () => Promise<unknown>): Promise<void> {
     try {
