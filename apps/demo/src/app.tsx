@@ -45,7 +45,9 @@ export function App(): ReactElement {
   const [isDevelopment, setDevelopment] = useState(false);
   /** Grows with every join and cancel; an attempt of before is void. */
   const turn = useRef(0);
-  useEffect(() => void isDevelopmentServer().then(setDevelopment), []);
+  useEffect(() => {
+    void isDevelopmentServer().then(setDevelopment);
+  }, []);
 
   const leave = (meeting: Meeting, entry: Entry): void => {
     turn.current += 1;
@@ -155,7 +157,9 @@ function Ended(props: {
 }): ReactElement {
   const { failure, onRejoin, onHome } = props;
   const title = useRef<HTMLHeadingElement>(null);
-  useEffect(() => title.current?.focus(), []);
+  useEffect(() => {
+    title.current?.focus();
+  }, []);
   return (
     <main className="message-page">
       <Logo />

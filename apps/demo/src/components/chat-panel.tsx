@@ -17,7 +17,10 @@ export function ChatPanel(props: { readonly meeting: Meeting; readonly view: Mee
     input.current?.focus();
     return () => meeting.setChatOpen(false);
   }, [meeting]);
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [view.chat.length]);
+  // In braces: newer browsers return a promise here, which React would take for a clean-up.
+  useEffect(() => {
+    end.current?.scrollIntoView({ block: "end" });
+  }, [view.chat.length]);
   const send = (event: FormEvent | KeyboardEvent): void => {
     event.preventDefault();
     void meeting.say(text);

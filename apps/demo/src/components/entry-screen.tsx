@@ -70,7 +70,9 @@ export function EntryScreen(props: EntryScreenProps): ReactElement {
   const devices = useDevices(`${camera.track?.id} ${microphone.track?.id}`);
   const nameInput = useRef<HTMLInputElement>(null);
   const failureBox = useRef<HTMLDivElement>(null);
-  useEffect(() => nameInput.current?.focus(), []);
+  useEffect(() => {
+    nameInput.current?.focus();
+  }, []);
   useEffect(() => {
     if (failure !== undefined) failureBox.current?.focus();
   }, [failure]);

@@ -30,7 +30,9 @@ export function MeetingScreen(props: {
   const [isSettingsOpen, setSettingsOpen] = useState(false);
   const title = useRef<HTMLHeadingElement>(null);
   // Screen readers begin to read here, and the next Tab comes to the controls.
-  useEffect(() => title.current?.focus(), [view.isWaiting]);
+  useEffect(() => {
+    title.current?.focus();
+  }, [view.isWaiting]);
 
   const hasScreen = view.tiles.some(({ kind }) => kind === "screen");
   const shownLayout =
