@@ -162,35 +162,3 @@ test(
     await Promise.all([anna.page.close(), ben.page.close()]);
   },
 );
-
-test("[SIG-6] keyboard only: in, mute, hand, panel, message, and out", limit, async () => {
-  const anna = await DemoPage.open(annas, server, { room: "keys", name: "" });
-  await anna.page.bringToFront();
-  const { keyboard } = anna.page;
-  // The form has the focus already.
-  await keyboard.type("Anna");
-  await keyboard.press("Enter");
-  await anna.inMeeting();
-  assert.equal(await anna.page.evaluate("document.activeElement.tagName"), "H1");
-  await anna.page.locator('[data-control="microphone"]', { hasText: "Mute" }).waitFor();
-  await keyboard.press("m");
-  await anna.page.locator('[data-control="microphone"]', { hasText: "Unmute" }).waitFor({ timeout: 4_000 });
-  await keyboard.press("h");
-  await anna.page.locator('[data-control="hand"][aria-pressed="true"]').waitFor({ timeout: 4_000 });
-  await keyboard.press("c");
-  await anna.page.getByLabel("Message to everybody").waitFor();
-  // Letters are letters while one writes.
-  await keyboard.type("hm");
-  await keyboard.press("Enter");
-  await anna.page.locator(".message", { hasText: "hm" }).waitFor({ timeout: 4_000 });
-  await keyboard.press("Escape");
-  await anna.page.getByLabel("Message to everybody").waitFor({ state: "detached" });
-  // By Tab to the button that leaves.
-  const focused = (): Promise<unknown> => anna.page.evaluate("document.activeElement.dataset?.control ?? ''");
-  for (let presses = 0; presses < 30 && (await focused()) !== "leave"; presses += 1) await keyboard.press("Tab");
-  assert.equal(await focused(), "leave");
-  await keyboard.press("Enter");
-  await anna.reads("You have left");
-  assert.equal(await anna.page.evaluate("document.activeElement.textContent"), "You have left");
-  await anna.page.close();
-});
