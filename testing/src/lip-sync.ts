@@ -1,5 +1,4 @@
 import type { BrowserClient } from "./script-page.ts";
-import { type Phases, until } from "./deadline.ts";
 
 /** Picture against sound, as a viewer in a browser has them. */
 export interface LipSync {
@@ -35,37 +34,24 @@ export function summarize(offsetsMs: readonly number[]): LipSync {
   return { medianMs: at(0.5), spreadMs: at(0.9) - at(0.1), offsetsMs: offsetsMs.map((one) => Math.round(one)) };
 }
 
+/** What a page has noted of one client's flashes and beeps. */
+export interface LipWatch {
+  /** The newest `count` offsets, undefined until there are so many. */
+  readonly newest: (count: number) => Promise<LipSync | undefined>;
+}
+
 /**
- * Measures at a viewer until `flashes` flashes were matched, leaving out those of the first `settleMs` (a receiver moves picture and sound
- * together by some 80 ms a second).
+ * Starts to note flashes and beeps at a viewer.
  *
- * @throws {DeadlineError} when too few flashes or beeps are seen and heard.
+ * @param periodMs between two flashes
  */
-export async function measureLipSync(
-  viewer: BrowserClient,
-  id: number,
-  options: { readonly periodMs: number; readonly flashes: number; readonly settleMs: number; readonly phases?: Phases },
-): Promise<LipSync> {
+export async function watchLips(viewer: BrowserClient, id: number, periodMs: number): Promise<LipWatch> {
   await viewer.call("startLips", id);
-  const fromMs = Number(await viewer.page.evaluate("performance.now()")) + options.settleMs;
-  let seen:
-    | { readonly flashes: readonly number[]; readonly beeps: readonly number[]; readonly frames: number }
-    | undefined;
-  const offsets = await until(
-    async () => {
-      seen = (await viewer.call("readLips", id)) as { flashes: number[]; beeps: number[]; frames: number };
-      const late = seen.flashes.filter((flash) => flash >= fromMs);
-      const matched = matchFlashes(late, seen.beeps, options.periodMs);
-      return matched.length >= options.flashes ? matched : undefined;
+  return {
+    newest: async (count) => {
+      const seen = (await viewer.call("readLips", id)) as { flashes: number[]; beeps: number[] };
+      const offsets = matchFlashes(seen.flashes, seen.beeps, periodMs);
+      return offsets.length < count ? undefined : summarize(offsets.slice(-count));
     },
-    {
-      what: `${options.flashes} flashes with beeps`,
-      // Twice what it takes, for flashes that fall on lost frames.
-      deadlineMs: options.settleMs + options.flashes * options.periodMs * 2 + 4000,
-      intervalMs: 250,
-      describe: () => seen,
-      ...(options.phases === undefined ? {} : { phases: options.phases }),
-    },
-  );
-  return summarize(offsets);
+  };
 }

@@ -1,15 +1,5 @@
-import assert from "node:assert/strict";
 import { type TestContext, after, before, test } from "node:test";
-import {
-  PEOPLE,
-  Phases,
-  measureLipSync,
-  startDirectLink,
-  until,
-  untilPictureOf,
-  type LipSync,
-  type Person,
-} from "@parley/testing";
+import { PEOPLE, Phases, startDirectLink, until, untilPictureOf, watchLips, type Person } from "@parley/testing";
 import { ROOM, type Scene, openScene } from "../scene.ts";
 import { type ForeignClient, startForeign } from "./foreign-client.ts";
 
@@ -19,8 +9,13 @@ import { type ForeignClient, startForeign } from "./foreign-client.ts";
 const PERIOD_MS = 1000;
 /** Picture and sound drift apart audibly from some 80 ms on (ITU-R BT.1359); 60 ms leaves room for the rest of the way. */
 const TOLERANCE_MS = 60;
-/** Chromium moves picture and sound together slowly, and trusts sender reports only after a few. */
-const MEASURE = { periodMs: PERIOD_MS, flashes: 8, settleMs: 6000 };
+/** Of so many flashes the median counts. */
+const FLASHES = 8;
+/**
+ * Chromium moves picture and sound together by some 80 ms a second at most, trusts sender reports only after a few, and starts again when
+ * a busy machine makes it wait: so long it may take until eight flashes in a row are in sync.
+ */
+const IN_SYNC_DEADLINE_MS = 25_000;
 
 let scene: Scene;
 
@@ -29,17 +24,21 @@ before(async () => {
 });
 after(() => scene.close());
 
-/** Measures a client behind Parley and one that is directly connected, side by side. */
-async function assertInSync(context: TestContext, direct: number, viewer: number, phases: Phases): Promise<void> {
-  const [baseline, measured]: LipSync[] = await Promise.all(
-    [direct, viewer].map(async (id) => measureLipSync(scene.viewers, id, { ...MEASURE, phases })),
+/** Waits until a client behind Parley is as much in sync as one that a browser is directly connected to, side by side. */
+async function untilInSync(context: TestContext, direct: number, viewer: number, phases: Phases): Promise<void> {
+  const watches = await Promise.all([direct, viewer].map(async (id) => watchLips(scene.viewers, id, PERIOD_MS)));
+  let seen = "too few flashes and beeps";
+  await until(
+    async () => {
+      const [baseline, measured] = await Promise.all(watches.map(async ({ newest }) => newest(FLASHES)));
+      if (baseline === undefined || measured === undefined) return false;
+      seen = `direct ${baseline.medianMs.toFixed(0)} ms (${baseline.offsetsMs.join(" ")}), through Parley ${measured.medianMs.toFixed(0)} ms (${measured.offsetsMs.join(" ")})`;
+      return Math.abs(measured.medianMs - baseline.medianMs) <= TOLERANCE_MS;
+    },
+    { what: "lips in sync", deadlineMs: IN_SYNC_DEADLINE_MS, intervalMs: 500, phases, describe: () => seen },
   );
-  assert.ok(baseline !== undefined && measured !== undefined);
-  const text = `direct ${baseline.medianMs.toFixed(0)} ms, through Parley ${measured.medianMs.toFixed(0)} ms`;
-  context.diagnostic(
-    `${text} (${baseline.offsetsMs.join(" ")}; ${measured.offsetsMs.join(" ")}); ${phases.toString()}`,
-  );
-  assert.ok(Math.abs(measured.medianMs - baseline.medianMs) <= TOLERANCE_MS, `${text}\n${phases.toString()}`);
+  phases.mark("in sync");
+  context.diagnostic(`${seen}; ${phases.toString()}`);
 }
 
 /** The client of a publisher that is directly connected to the viewers' page. */
@@ -61,7 +60,7 @@ test("[MED-4] lip sync: flash and beep of a browser, within 60 ms of the source"
   const viewer = await scene.watch("lips");
   await untilPictureOf("anna", () => scene.viewers.picture(viewer), { deadlineMs: 8000, phases });
   phases.mark("picture");
-  await assertInSync(context, direct, viewer, phases);
+  await untilInSync(context, direct, viewer, phases);
   await scene.viewers.stop(viewer);
   await scene.viewers.vanish(direct);
   await scene.publishers.stop(publisher);
@@ -98,10 +97,10 @@ test("[MED-4] lip sync after a slot was bound ten times to publishers with skewe
     await untilPictureOf(person, () => scene.viewers.picture(viewer), { deadlineMs: 8000, phases });
     phases.mark(`round ${round}`);
   }
-  const direct = await directClient(context, async (directEndpoint) => {
-    const options = { endpoint: directEndpoint, person: last.person, more: [...flashing, ...last.flags] };
-    const client = await startForeign("gstreamer", "publish", options);
-    context.after(() => client.stop());
-  });
-  await assertInSync(context, direct, viewer, phases);
+  // GStreamer's own reports are not fit for a baseline (their RTP times run at twice the pace): a browser's are.
+  const media = await scene.publishers.makeMedia({ ...PEOPLE.carla, flashEveryMs: PERIOD_MS });
+  const direct = await directClient(context, async (directEndpoint) =>
+    scene.publishers.publish({ endpoint: directEndpoint, media }),
+  );
+  await untilInSync(context, direct, viewer, phases);
 });
