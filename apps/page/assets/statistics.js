@@ -75,7 +75,7 @@ export function describeStatistics(statistics) {
     resolution: width === undefined || height === undefined ? "–" : `${width} × ${height}`,
     frames: framesPerSecond === undefined ? "–" : `${Math.round(framesPerSecond)} fps`,
     bitrate: formatBitrate(statistics.bitrateBps),
-    rtt: rttMs === undefined ? "–" : `${rttMs < 10 ? rttMs.toFixed(1) : Math.round(rttMs)} ms`,
+    rtt: rttMs === undefined ? "–" : rttMs < 1 ? "< 1 ms" : `${Math.round(rttMs)} ms`,
     codec: codec ?? "–",
     transport: transport === undefined ? "–" : transport.toUpperCase(),
   };
