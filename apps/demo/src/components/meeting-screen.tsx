@@ -113,7 +113,10 @@ export function MeetingScreen(props: {
         onInvite={invite}
         onLeave={onLeave}
       />
-      <NoticeList notices={view.notices} onDismiss={(key) => meeting.notices.dismiss(key)} />
+      <NoticeList
+        notices={view.notices.filter(({ topic }) => !(panel === "people" && topic === "lobby"))}
+        onDismiss={(key) => meeting.notices.dismiss(key)}
+      />
       {isSettingsOpen ? (
         <SettingsDialog
           settings={settings}

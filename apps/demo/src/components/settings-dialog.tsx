@@ -91,7 +91,10 @@ function ConnectionFacts(props: { readonly meeting: Meeting }): ReactElement {
     <section aria-label="Connection">
       <h3>Connection</h3>
       <dl className="facts">
-        <Fact name="Round trip" value={rttMs === undefined ? "–" : `${Math.round(rttMs)} ms`} />
+        <Fact
+          name="Round trip"
+          value={rttMs === undefined ? "–" : rttMs < 1 ? "under 1 ms" : `${Math.round(rttMs)} ms`}
+        />
         <Fact name="Sending" value={rate(stats?.sendBitrateBps)} />
         <Fact name="Receiving" value={rate(stats?.receiveBitrateBps)} />
         <Fact name="Loss" value={stats === undefined ? "–" : `${(worstLoss * 100).toFixed(1)} %`} />

@@ -8,6 +8,9 @@ import { Tile } from "./tile.tsx";
 /** `auto`: a shared screen is shown large, else all alike. */
 export type LayoutChoice = "auto" | "grid" | "speaker";
 
+/** As in the style sheet. */
+const pagerHeightPx = 46;
+
 /** The size of an element, now and after every change. */
 function useArea(): [React.RefObject<HTMLDivElement | null>, Area] {
   const element = useRef<HTMLDivElement>(null);
@@ -54,7 +57,13 @@ export function Stage(props: {
   const isPinned = view.tiles.some(({ key }) => key === pinned);
   const isLargeView = isPinned || layout === "speaker" || (layout === "auto" && hasScreen);
 
-  const capacity = isLargeView ? speakerLayout(area, view.tiles.length).capacity : gridCapacity(area);
+  // The pager takes its place in the same step that makes it necessary, so that nothing jumps.
+  const paged = { width: area.width, height: Math.max(0, area.height - pagerHeightPx) };
+  const capacityIn = (space: Area): number =>
+    isLargeView ? speakerLayout(space, view.tiles.length).capacity : gridCapacity(space);
+  const isPaged = view.tiles.length - (isLargeView ? 1 : 0) > capacityIn(area);
+  const space = isPaged ? paged : area;
+  const capacity = capacityIn(space);
   const arranged = useMemo(() => {
     const tiles = new Map(view.tiles.map((tile) => [tile.key, tile]));
     const fixed = new Set(
@@ -68,7 +77,7 @@ export function Stage(props: {
   const rest = main === undefined ? arranged : arranged.filter((tile) => tile !== main);
   const shown = pageOf(rest, page, capacity);
   const tiles: readonly TileView[] = main === undefined ? shown.items : [main, ...shown.items];
-  const { rects } = main === undefined ? gridLayout(area, tiles.length) : speakerLayout(area, tiles.length);
+  const { rects } = main === undefined ? gridLayout(space, tiles.length) : speakerLayout(space, tiles.length);
   const isMeasured = area.width > 0 && area.height > 0;
 
   return (

@@ -14,7 +14,7 @@ export type NewNotice = Pick<Notice, "title"> & Partial<Omit<Notice, "key" | "ti
 
 const maxShown = 4;
 /** Long enough to read aloud; what can be acted upon stays longer. */
-const shownMs = 6_000;
+const shownMs = 5_000;
 const shownWithActionMs = 20_000;
 
 /** The messages that are shown now. */
