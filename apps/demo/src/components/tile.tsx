@@ -20,7 +20,8 @@ export function Tile(props: {
   const label = isScreen ? (person.isLocal ? "Your screen" : `${person.name}'s screen`) : name;
   const classes = ["tile", `tile-${kind}`];
   if (person.isSpeaking && !isScreen) classes.push("is-speaking");
-  if (rect.width < 220) classes.push("tile-small");
+  const isSmall = rect.width < 220;
+  if (isSmall) classes.push("tile-small");
   return (
     <li
       className={classes.join(" ")}
@@ -41,7 +42,7 @@ export function Tile(props: {
       <div className="tile-foot">
         <span className="tile-name">
           {isScreen ? <ScreenIcon /> : person.microphone ? null : <MicrophoneOffIcon />}
-          <span>{label}</span>
+          <span>{isSmall && person.isLocal && !isScreen ? "You" : label}</span>
         </span>
         {isScreen ? null : <QualityMark quality={person.quality} />}
       </div>
