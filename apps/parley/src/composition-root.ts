@@ -1,7 +1,7 @@
 import { createLocalBus } from "@parley/adapter-bus-local";
 import { loadDemoAssets } from "@parley/demo";
 import { TokenVerifier } from "@parley/domain-access";
-import { randomId, type Clock, type Logger, type Metrics, type Random } from "@parley/foundation";
+import { randomId, type Clock } from "@parley/foundation";
 import { loadPageAssets, pageHeaders } from "@parley/page";
 import { createApi, type Api, type ApiConfig } from "@parley/service-api";
 import { createGateway, defaultGatewayConfig } from "@parley/service-gateway";
@@ -9,17 +9,8 @@ import { createSignaling, type Signaling } from "@parley/service-signaling";
 import { devApp } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
 import { startMediaRole } from "./media-role.ts";
+import type { ProgramDeps } from "./program-deps.ts";
 import type { Drainable } from "./shutdown.ts";
-
-export interface ProgramDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly version: string;
-  /** Anybody may have tokens of the development app. */
-  readonly dev: boolean;
-}
 
 export interface Program extends Drainable {
   /** Where the page is; empty without the role `api`. */

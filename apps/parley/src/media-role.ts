@@ -2,8 +2,8 @@ import { networkInterfaces } from "node:os";
 import { generateCertificate, startNativePlane, type NativeMediaPlane } from "@parley/adapter-media-native";
 import { randomId, type Bus } from "@parley/foundation";
 import { createMediaNode, type MediaNodeConfig } from "@parley/service-media";
-import type { ProgramDeps } from "./composition-root.ts";
 import type { Config } from "./config/schema.ts";
+import type { ProgramDeps } from "./program-deps.ts";
 
 export interface MediaRoleDeps extends ProgramDeps {
   readonly bus: Bus;
