@@ -1,6 +1,9 @@
 import { defineConfig } from "vite";
 
-/** Served by Parley under /demo/; one script and one style sheet, nothing inline, as the content policy wants it. */
+/**
+ * Served by Parley under /demo/, nothing inline, as the content policy wants it. React and Protobuf are scripts of their own: they change
+ * rarely, so browsers have them already when a new version of the rest comes.
+ */
 export default defineConfig({
   base: "/demo/",
   oxc: { jsx: { runtime: "automatic" } },
@@ -9,5 +12,15 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "react", test: /node_modules\/(?:react|react-dom|scheduler)\// },
+            { name: "protobuf", test: /node_modules\/@bufbuild\/protobuf\// },
+          ],
+        },
+      },
+    },
   },
 });

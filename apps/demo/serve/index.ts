@@ -8,6 +8,10 @@ export interface DemoAsset {
   readonly path: string;
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** What the build compressed, the best one first. */
+  readonly encoded: readonly { readonly encoding: "br" | "gzip"; readonly body: Uint8Array }[];
+  /** True: the build put a hash of the content into the name. */
+  readonly immutable: boolean;
 }
 
 const contentTypes: Readonly<Record<string, string>> = {
@@ -16,6 +20,11 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
 };
+
+const encodings = [
+  { encoding: "br", suffix: ".br" },
+  { encoding: "gzip", suffix: ".gz" },
+] as const;
 
 const builtFolder = fileURLToPath(new URL("../dist/", import.meta.url));
 
@@ -31,7 +40,15 @@ export function loadDemoAssets(folder: string = builtFolder): readonly DemoAsset
     if (!entry.isFile() || contentType === undefined) continue;
     const file = join(entry.parentPath, entry.name);
     const name = relative(folder, file).split(sep).join("/");
-    assets.push({ path: name === "index.html" ? "/demo/" : `/demo/${name}`, contentType, body: readFileSync(file) });
+    assets.push({
+      path: name === "index.html" ? "/demo/" : `/demo/${name}`,
+      contentType,
+      body: readFileSync(file),
+      encoded: encodings
+        .filter(({ suffix }) => existsSync(file + suffix))
+        .map(({ encoding, suffix }) => ({ encoding, body: readFileSync(file + suffix) })),
+      immutable: name.startsWith("assets/"),
+    });
   }
   return assets;
 }

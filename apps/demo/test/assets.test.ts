@@ -13,11 +13,18 @@ test("what the build made is served under /demo/, files of unknown types are not
     await mkdir(join(folder, "assets"));
     await writeFile(join(folder, "index.html"), "<!doctype html>");
     await writeFile(join(folder, "assets", "index-1.js"), "1");
+    await writeFile(join(folder, "assets", "index-1.js.br"), "b");
+    await writeFile(join(folder, "assets", "index-1.js.gz"), "g");
     await writeFile(join(folder, "sources.sha256"), "x");
-    const assets = loadDemoAssets(folder).map(({ path, contentType }) => [path, contentType]);
+    const assets = loadDemoAssets(folder).map(({ path, contentType, encoded, immutable }) => [
+      path,
+      contentType,
+      encoded.map(({ encoding, body }) => `${encoding} ${Buffer.from(body).toString()}`),
+      immutable,
+    ]);
     assert.deepEqual(assets.sort(), [
-      ["/demo/", "text/html; charset=utf-8"],
-      ["/demo/assets/index-1.js", "text/javascript; charset=utf-8"],
+      ["/demo/", "text/html; charset=utf-8", [], false],
+      ["/demo/assets/index-1.js", "text/javascript; charset=utf-8", ["br b", "gzip g"], true],
     ]);
   } finally {
     await rm(folder, { recursive: true });

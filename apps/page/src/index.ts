@@ -27,14 +27,17 @@ const FILES: readonly (readonly [path: string, file: string, contentType: string
 ];
 
 /**
- * Headers that every file of the page is to be served with: no inline script, no other origin, and a revalidation on every load, so
- * that a new version of the server never meets an old page.
+ * Headers that every file of the pages is to be served with: no inline script, no other origin, no device but those of a call, and a
+ * revalidation on every load, so that a new version of the server never meets an old page.
  */
 export const pageHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-cache",
   "content-security-policy":
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+  "cross-origin-opener-policy": "same-origin",
+  "permissions-policy":
+    "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), geolocation=()",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 };

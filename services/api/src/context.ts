@@ -6,12 +6,16 @@ import type { NodeWatch } from "./node-watch.ts";
 import type { Resources } from "./resources.ts";
 import type { RoomClient } from "./room-client.ts";
 
-/** One file of the page, ready to be served. */
+/** One file of the pages, ready to be served. */
 export interface StaticFile {
   /** URL path, compared exactly. */
   readonly path: string;
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** The body compressed beforehand, the best one first. */
+  readonly encoded?: readonly { readonly encoding: "br" | "gzip"; readonly body: Uint8Array }[];
+  /** True: another content has another path, so that caches may keep this one for good. */
+  readonly immutable?: boolean;
 }
 
 export interface ApiDeps {
