@@ -4,7 +4,7 @@ import { TokenVerifier } from "@parley/domain-access";
 import { randomId, type Clock } from "@parley/foundation";
 import { loadPageAssets, pageHeaders } from "@parley/page";
 import { createApi, type Api, type ApiConfig } from "@parley/service-api";
-import { createGateway, defaultGatewayConfig } from "@parley/service-gateway";
+import { createGateway, defaultGatewayConfig, noUpgradeResponse, refuseUpgrade } from "@parley/service-gateway";
 import { createSignaling, type Signaling } from "@parley/service-signaling";
 import { devApp } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
@@ -73,7 +73,7 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
       });
       parts.push({ drain: () => api.drain(), sessions: () => api.sessions, close: () => api.close() });
       if (has("gateway")) parts.push(joinGateway(api, { ...deps, bus, tokens }));
-      else refuseUpgrades(api);
+      else refuseUpgrades(api, clock);
       await api.start();
       pageUrl = `${config.http.publicUrl === "" ? api.url : config.http.publicUrl}/`;
     }
@@ -118,14 +118,13 @@ function joinGateway(
     serverVersion: deps.version,
   });
   api.server.on("upgrade", (request, socket, head) => {
-    if (!gateway.handleUpgrade(request, socket, head))
-      socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    if (!gateway.handleUpgrade(request, socket, head)) refuseUpgrade(socket, deps.clock, noUpgradeResponse);
   });
   return { drain: () => gateway.drain(), sessions: () => gateway.socketCount, close: () => gateway.close() };
 }
 
-function refuseUpgrades(api: Api): void {
-  api.server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n"));
+function refuseUpgrades(api: Api, clock: Clock): void {
+  api.server.on("upgrade", (_request, socket) => refuseUpgrade(socket, clock, noUpgradeResponse));
 }
 
 async function drain(parts: readonly Part[], clock: Clock): Promise<void> {

@@ -42,6 +42,10 @@ export type ConnectionInput =
       readonly expiry: TokenExpiry | undefined;
     }
   | { readonly type: "frame"; readonly frame: ClientFrame; readonly bufferedBytes: number }
+  /** More frames than any client needs. */
+  | { readonly type: "flooded" }
+  /** The client has newer connections, and this one's socket is gone: it is not kept for a resume. */
+  | { readonly type: "given-up" }
   /** The client broke the protocol. */
   | { readonly type: "violation"; readonly error: ParleyError }
   | { readonly type: "socket-closed" }
@@ -79,6 +83,9 @@ export type ConnectionOutput =
   | { readonly type: "dropped-lossy" }
   /** Gone for good. */
   | { readonly type: "ended" };
+
+/** Who floods is to stay away for so long. */
+const floodedRetryMs = 5_000;
 
 /** What the client may be told of the close, at most 123 bytes (RFC 6455 5.5). */
 const maxCloseReasonBytes = 100;
@@ -147,6 +154,12 @@ export class Connection {
         break;
       case "frame":
         if (this.#state === "attached") this.#onFrame(input.frame, input.bufferedBytes, nowMs);
+        break;
+      case "flooded":
+        this.#disconnect(parleyError("rate-limited", "Too many frames."), "later", floodedRetryMs, nowMs);
+        break;
+      case "given-up":
+        if (this.#state === "detached") this.#end();
         break;
       case "violation":
         this.#disconnect(input.error, "ended", 0, nowMs);
@@ -231,7 +244,9 @@ export class Connection {
         this.#onRequest(frame.frame.value, bufferedBytes, nowMs);
         break;
       case "ping":
-        this.#sendUnkept({ frame: { case: "pong", value: { sentAtMs: frame.frame.value.sentAtMs } } });
+        // Who pings without reading the answers must not fill our memory with them.
+        if (bufferedBytes > this.#policy.closeWatermarkBytes) this.#close("resume", "connection-slow", nowMs);
+        else this.#sendUnkept({ frame: { case: "pong", value: { sentAtMs: frame.frame.value.sentAtMs } } });
         break;
       case "refreshToken":
         this.#outputs.push({ type: "verify-token", token: frame.frame.value.token });
@@ -297,7 +312,7 @@ export class Connection {
     }
     this.#refusedInWindow += 1;
     if (this.#refusedInWindow > this.#policy.maxRefusedPerSecond) {
-      this.#disconnect(parleyError("rate-limited"), "later", 5_000, nowMs);
+      this.#disconnect(parleyError("rate-limited"), "later", floodedRetryMs, nowMs);
     }
   }
 

@@ -5,3 +5,4 @@ export * from "./delivery.ts";
 export * from "./frames.ts";
 export * from "./limits.ts";
 export * from "./policy.ts";
+export * from "./token-bucket.ts";

@@ -1,3 +1,4 @@
+import { networkOf } from "@parley/foundation";
 import { parleyError, type ParleyError } from "@parley/protocol";
 
 export interface SocketLimits {
@@ -16,7 +17,7 @@ export const defaultSocketLimits: SocketLimits = {
   maxPerUser: 20,
 };
 
-/** Counts sockets by address and user. Every admit and authenticate is paired with a release of the same object. */
+/** Counts sockets by address (an IPv6 /64 counts as one) and user. Every admit and authenticate is paired with a release of the same object. */
 export class SocketCounts {
   readonly #limits: SocketLimits;
   readonly #perAddress = new Map<string, number>();
@@ -33,7 +34,8 @@ export class SocketCounts {
   }
 
   /** A new socket: its ticket, or why not. */
-  admit(address: string): SocketTicket | ParleyError {
+  admit(ip: string): SocketTicket | ParleyError {
+    const address = networkOf(ip);
     const { maxSockets, maxPerAddress, maxUnauthenticatedPerAddress } = this.#limits;
     if (
       this.#total >= maxSockets ||

@@ -16,6 +16,9 @@ export interface ConnectionPolicy {
   readonly maxFrameBytes: number;
   /** Frames a client may send before its token has been checked (it pipelines connect and join). */
   readonly maxPipelinedFrames: number;
+  /** Frames of any kind, empty ones and WebSocket pings included: each costs some 10 us. Ten times what a busy client sends. */
+  readonly framesPerSecond: number;
+  readonly frameBurst: number;
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
   readonly dataMessageBytes: number;
@@ -42,6 +45,8 @@ export const defaultConnectionPolicy: ConnectionPolicy = {
   resumeBufferFrames: 2_000,
   maxFrameBytes: 256 << 10,
   maxPipelinedFrames: 32,
+  framesPerSecond: 500,
+  frameBurst: 1_000,
   requestsPerSecond: 50,
   requestBurst: 100,
   dataMessageBytes: 15_000,

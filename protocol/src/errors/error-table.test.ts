@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import {
   errorBody,
@@ -7,6 +8,7 @@ import {
   errorNumber,
   errorTable,
   parleyError,
+  retiredErrorNumbers,
   type ErrorName,
   type ErrorRow,
 } from "./error-table.ts";
@@ -68,4 +70,43 @@ test("the body of an HTTP answer carries number, name, text with detail, and ret
       retry: "new-token",
     },
   });
+});
+
+const root = new URL("../../..", import.meta.url).pathname;
+
+function* sources(folder: string, accept: (file: string) => boolean): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (["node_modules", "dist", "gen", "test", "fixtures"].includes(entry.name)) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* sources(path, accept);
+    else if (accept(entry.name)) yield path;
+  }
+}
+
+test("[SIG-1] every row is used by the server's code: a number that nothing sends is retired", () => {
+  const isCode = (file: string) => /\.ts$/.test(file) && !/\.test\.ts$/.test(file);
+  const used = new Set<string>();
+  for (const folder of ["domain", "services", "apps/parley"]) {
+    for (const file of sources(join(root, folder), isCode)) {
+      for (const [, name] of readFileSync(file, "utf8").matchAll(/"([a-z][a-z0-9-]*)"/g)) used.add(name ?? "");
+    }
+  }
+  const unused = rows.filter(([name]) => !used.has(name)).map(([name, { number }]) => `${number} ${name}`);
+  assert.deepEqual(unused, []);
+  for (const number of retiredErrorNumbers) assert.equal(errorName(number), undefined, `${number} is retired`);
+});
+
+test("[SIG-1] an error that the documents or the schema name is in the table", () => {
+  const documents = [
+    ...sources(join(root, "docs"), (file) => file.endsWith(".md")),
+    ...sources(join(root, "protocol/proto"), (file) => file.endsWith(".proto")),
+  ];
+  let named = 0;
+  for (const file of documents) {
+    for (const [, number] of readFileSync(file, "utf8").matchAll(/\berrors? (\d{4})\b/g)) {
+      named += 1;
+      assert.notEqual(errorName(Number(number)), undefined, `${file} names error ${number}`);
+    }
+  }
+  assert.ok(named > 3, "the pattern finds something");
 });

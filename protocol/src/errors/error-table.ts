@@ -14,7 +14,6 @@ export const errorTable = {
   "payload-too-large": row(1005, 413, "never", "The body is too large.", "send less"),
   "precondition-failed": row(1006, 412, "changed", "If-Match names an old ICE generation.", "take the current ETag"),
   "precondition-required": row(1007, 428, "changed", "If-Match is missing.", "send the ETag of the session"),
-  "bad-config": row(1008, 400, "never", "The configuration is not valid.", "fix the configuration"),
   "bad-frame": row(1010, 400, "never", "A frame cannot be read or comes out of order.", "fix the client"),
   "frame-too-large": row(1011, 413, "never", "A frame is larger than the limit.", "send less"),
   "unknown-subprotocol": row(1012, 400, "never", "No offered subprotocol is known here.", "offer parley.v1.proto"),
@@ -105,6 +104,9 @@ export const errorTable = {
   unavailable: row(9002, 503, "later", "A part that is needed cannot be reached.", "try again after Retry-After"),
   timeout: row(9003, 504, "later", "A part that is needed did not answer in time.", "try again"),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
+
+/** Numbers of rows that are no more. They are not given to anything else: a client of any age must read the same meaning. */
+export const retiredErrorNumbers: readonly number[] = [1008, 4022, 4024];
 
 /** When the same thing may be tried again. */
 export type Retry =

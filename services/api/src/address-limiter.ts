@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { networkOf } from "@parley/foundation";
 
 /** Addresses that are remembered at once; the oldest go first. Each costs some 100 bytes. */
 const maxAddresses = 50_000;
@@ -36,17 +36,4 @@ export class AddressLimiter {
     bucket.credit -= 1;
     return 0;
   }
-}
-
-/** One IPv6 customer has a /64 at least, so that is what is counted. */
-function networkOf(ip: string): string {
-  if (!isIPv6(ip) || ip.startsWith("::ffff:")) return ip;
-  const [head = "", tail] = ip.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const groups =
-    tail === undefined
-      ? before
-      : [...before, ...Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0"), ...after];
-  return groups.slice(0, 4).join(":");
 }

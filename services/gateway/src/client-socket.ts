@@ -34,6 +34,21 @@ export class ClientSocket {
     return this.#ws.bufferedAmount;
   }
 
+  /** `close` was called; what the client still sends is of no interest. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Answers a WebSocket ping (RFC 6455 5.5.3), unless the client does not read. */
+  pong(data: Uint8Array, highWaterBytes: number): void {
+    if (!this.#closed && this.bufferedBytes <= highWaterBytes) this.#ws.pong(data, false, ignoreSendError);
+  }
+
+  /** Takes nothing more from the network; what was sent still goes out. */
+  stopReading(): void {
+    this.#ws.pause();
+  }
+
   /** `bytes` is an encoded ServerFrame. Nothing happens once `close` was called. */
   send(bytes: Uint8Array): void {
     if (this.#closed || this.#ws.readyState !== this.#ws.OPEN) return;

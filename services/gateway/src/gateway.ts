@@ -9,6 +9,7 @@ import {
   encodeServerFrame,
   SocketCounts,
   subprotocols,
+  TokenBucket,
   toWireError,
   type AdmissionOutput,
   type SocketTicket,
@@ -30,6 +31,7 @@ import { gatewayMetrics, type GatewayMetrics } from "./gateway-metrics.ts";
 import { HeldConnection } from "./held-connection.ts";
 import type { GatewayDeps } from "./ports.ts";
 import { announceGone, announcePresence } from "./presence.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 /** Resume tokens: not to be guessed. */
 const resumeTokenBytes = 32;
@@ -55,12 +57,17 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
   return new WebSocketGateway(config, deps);
 }
 
+/** What may be under way when we close; from who goes on after that nothing more is read. */
+const maxFramesAfterClose = 64;
+
 /** One socket until it is closed. */
 interface Visitor {
   readonly socket: ClientSocket;
   readonly admission: Admission;
   readonly ticket: SocketTicket;
   readonly localIp: string;
+  readonly frames: TokenBucket;
+  framesAfterClose: number;
   held: HeldConnection | undefined;
 }
 
@@ -73,6 +80,8 @@ class WebSocketGateway implements Gateway {
   readonly #visitors = new Set<Visitor>();
   /** By resume token. */
   readonly #held = new Map<string, HeldConnection>();
+  /** In the order in which they were made. */
+  readonly #heldByUser = new Map<string, Set<HeldConnection>>();
   readonly #timers: readonly Timer[];
   #state: "open" | "draining" | "closed" = "open";
 
@@ -84,6 +93,8 @@ class WebSocketGateway implements Gateway {
       noServer: true,
       clientTracking: true,
       perMessageDeflate: false,
+      // Ours look at what waits for the client: see ClientSocket.pong.
+      autoPong: false,
       maxPayload: config.policy.maxFrameBytes * readableFactor,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     });
@@ -128,12 +139,16 @@ class WebSocketGateway implements Gateway {
     stream.once("close", () => ticket.release());
     const localIp = plainIp(request.socket.localAddress ?? "");
     this.#server.handleUpgrade(request, stream, head, (ws) => {
+      const { policy } = this.#config;
+      const nowMs = this.#deps.clock.monoMs();
       const socket = new ClientSocket(ws, stream, subprotocols[subprotocol], this.#deps.clock);
       this.#welcome(ws, {
         socket,
-        admission: new Admission(this.#config.policy, this.#deps.clock.monoMs()),
+        admission: new Admission(policy, nowMs),
         ticket,
         localIp,
+        frames: new TokenBucket(policy.framesPerSecond, policy.frameBurst, nowMs),
+        framesAfterClose: 0,
         held: undefined,
       });
     });
@@ -156,6 +171,7 @@ class WebSocketGateway implements Gateway {
     for (const timer of this.#timers) timer.cancel();
     for (const held of this.#held.values()) held.release();
     this.#held.clear();
+    this.#heldByUser.clear();
     for (const ws of this.#server.clients) ws.terminate();
     this.#server.close();
   }
@@ -164,8 +180,9 @@ class WebSocketGateway implements Gateway {
     this.#metrics.refused.add(1, [error.name]);
     const { httpStatus } = errorTable[error.name];
     const body = JSON.stringify(errorBody(error));
-    stream.on("error", () => stream.destroy());
-    stream.end(
+    refuseUpgrade(
+      stream,
+      this.#deps.clock,
       `HTTP/1.1 ${httpStatus} ${error.name}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
@@ -174,6 +191,9 @@ class WebSocketGateway implements Gateway {
   #welcome(ws: WebSocket, visitor: Visitor): void {
     this.#visitors.add(visitor);
     ws.on("message", (data, isBinary) => this.#onMessage(visitor, data, isBinary));
+    ws.on("ping", (data: Buffer) => {
+      if (this.#takesFrame(visitor)) visitor.socket.pong(data, this.#config.policy.lossyWatermarkBytes);
+    });
     // Broken frames and oversized messages: the library closes the socket with the code of RFC 6455 7.4.1 after this.
     ws.on("error", () => this.#metrics.refused.add(1, ["bad-frame"]));
     ws.on("close", () => {
@@ -184,7 +204,7 @@ class WebSocketGateway implements Gateway {
   }
 
   #onMessage(visitor: Visitor, data: RawData, isBinary: boolean): void {
-    this.#metrics.framesReceived.add(1);
+    if (!this.#takesFrame(visitor)) return;
     const bytes = Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? new Uint8Array(data) : data;
     if (bytes.length > this.#config.policy.maxFrameBytes) {
       this.#refuse(visitor, parleyError("frame-too-large", `At most ${this.#config.policy.maxFrameBytes} bytes.`));
@@ -199,6 +219,21 @@ class WebSocketGateway implements Gateway {
     if (visitor.held !== undefined) visitor.held.frame(visitor.socket, frame.value);
     else
       this.#admit(visitor, visitor.admission.handle({ type: "frame", frame: frame.value }, this.#deps.clock.monoMs()));
+  }
+
+  /** Counts a frame; false: it is not to be looked at. */
+  #takesFrame(visitor: Visitor): boolean {
+    this.#metrics.framesReceived.add(1);
+    if (visitor.socket.isClosed) {
+      visitor.framesAfterClose += 1;
+      if (visitor.framesAfterClose > maxFramesAfterClose) visitor.socket.stopReading();
+      return false;
+    }
+    if (visitor.frames.take(this.#deps.clock.monoMs())) return true;
+    this.#metrics.refused.add(1, ["rate-limited"]);
+    if (visitor.held === undefined) this.#dismiss(visitor, parleyError("rate-limited", "Too many frames."));
+    else visitor.held.fromSocket(visitor.socket, { type: "flooded" });
+    return false;
   }
 
   #admit(visitor: Visitor, outputs: readonly AdmissionOutput[]): void {
@@ -250,6 +285,7 @@ class WebSocketGateway implements Gateway {
   }
 
   #newConnection(token: VerifiedToken): HeldConnection {
+    this.#makeRoomFor(token);
     const { random, clock, serverVersion } = this.#deps;
     const connection = new Connection(
       {
@@ -269,11 +305,38 @@ class WebSocketGateway implements Gateway {
       metrics: this.#metrics,
       onEnded: () => {
         this.#held.delete(connection.resumeToken);
+        this.#forgetOfUser(held);
         announceGone(this.#deps.bus, connection.appId, connection.connectionId);
       },
     });
     this.#held.set(connection.resumeToken, held);
+    const key = userKey(token.appId, token.subject);
+    const ofUser = this.#heldByUser.get(key);
+    if (ofUser === undefined) this.#heldByUser.set(key, new Set([held]));
+    else ofUser.add(held);
     return held;
+  }
+
+  /**
+   * Who connects again and again without resuming leaves connections that wait for a resume, each with its place in rooms. A user has no more of
+   * both kinds than of sockets: the oldest that waits goes.
+   */
+  #makeRoomFor(token: VerifiedToken): void {
+    const ofUser = this.#heldByUser.get(userKey(token.appId, token.subject));
+    if (ofUser === undefined || ofUser.size < this.#config.limits.maxPerUser) return;
+    for (const held of ofUser) {
+      if (held.connection.state !== "detached") continue;
+      held.giveUp();
+      this.#metrics.refused.add(1, ["too-many-connections"]);
+      return;
+    }
+  }
+
+  #forgetOfUser(held: HeldConnection): void {
+    const key = userKey(held.connection.appId, held.connection.userId);
+    const ofUser = this.#heldByUser.get(key);
+    ofUser?.delete(held);
+    if (ofUser?.size === 0) this.#heldByUser.delete(key);
   }
 
   /** Tells a socket why, with a numbered error, and closes it. A connection it belonged to ends. */
@@ -283,6 +346,10 @@ class WebSocketGateway implements Gateway {
       visitor.held.fromSocket(visitor.socket, { type: "violation", error });
       return;
     }
+    this.#dismiss(visitor, error);
+  }
+
+  #dismiss(visitor: Visitor, error: ParleyError): void {
     const close = closeFor(error);
     const reconnect = close === "later" || close === "resume";
     const value = { error: toWireError(error), reconnect, retryAfterMs: close === "later" ? refusedRetryAfterMs : 0 };
@@ -297,6 +364,10 @@ class WebSocketGateway implements Gateway {
     }
     for (const held of [...this.#held.values()]) held.tick();
   }
+}
+
+function userKey(appId: string, userId: string): string {
+  return JSON.stringify([appId, userId]);
 }
 
 /** Advice to those who were refused because of load. */

@@ -109,6 +109,11 @@ export class HeldConnection {
     this.#apply({ type: "drain", retryAfterMs });
   }
 
+  /** Ends it if no socket is attached. */
+  giveUp(): void {
+    this.#apply({ type: "given-up" });
+  }
+
   /** Frees what it holds; nothing is told to anybody. */
   release(): void {
     this.#subscription.unsubscribe();
