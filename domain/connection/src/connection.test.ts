@@ -189,6 +189,22 @@ test("[SIG-1] a slow socket loses lossy events first, is then closed, and misses
   assert.deepEqual(bench.seqs(), [2, 3]);
 });
 
+test("[SIG-1] who pings without reading the answers is closed, and one that is given up ends", () => {
+  const bench = new Bench().attach();
+  bench.bufferedBytes = defaultConnectionPolicy.closeWatermarkBytes + 1;
+  const before = bench.received.length;
+  bench.frame({ frame: { case: "ping", value: { sentAtMs: 1n } } });
+  assert.equal(bench.received.length, before);
+  assert.equal(bench.closes[0]?.reason, "connection-slow");
+  bench.give({ type: "given-up" });
+  assert.ok(bench.ended);
+  const attached = new Bench().attach();
+  attached.give({ type: "given-up" });
+  assert.ok(!attached.ended, "a connection with a socket is kept");
+  attached.give({ type: "flooded" });
+  assert.equal(attached.closes[0]?.code, closeCodes.later.code);
+});
+
 test("[SIG-5] an expired token ends the socket, a fresh one in time keeps it", () => {
   const bench = new Bench().attach(undefined, 10_000);
   bench.give({ type: "token-refreshed", expiry: { atMs: 20_000, atUnixMs: 20_000 } });

@@ -84,7 +84,7 @@ function* sources(folder: string, accept: (file: string) => boolean): Generator<
 }
 
 test("[SIG-1] every row is used by the server's code: a number that nothing sends is retired", () => {
-  const isCode = (file: string) => /\.ts$/.test(file) && !/\.test\.ts$/.test(file);
+  const isCode = (file: string) => file.endsWith(".ts") && !file.endsWith(".test.ts");
   const used = new Set<string>();
   for (const folder of ["domain", "services", "apps/parley"]) {
     for (const file of sources(join(root, folder), isCode)) {
