@@ -15,6 +15,7 @@ import { encodeEventFrame, encodeServerFrame, toWireError, type ServerFrameInit 
 import type { ConnectionPolicy } from "./policy.ts";
 import { ResumeBuffer } from "./resume-buffer.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { UserBudget } from "./user-budget.ts";
 
 export interface ConnectionOptions {
   readonly connectionId: string;
@@ -24,6 +25,8 @@ export interface ConnectionOptions {
   readonly appId: string;
   readonly serverVersion: string;
   readonly policy: ConnectionPolicy;
+  /** Shared by the connections of one user; absent: its own. */
+  readonly budget?: UserBudget;
 }
 
 /** When a token runs out, in the time of `nowMs` and in Unix time. */
@@ -104,6 +107,7 @@ export class Connection {
   readonly #kept: ResumeBuffer;
   readonly #requests: TokenBucket;
   readonly #data: TokenBucket;
+  readonly #budget: UserBudget;
   readonly #rooms = new Set<string>();
   /** Requests that wait for their answer, with their room and what they do. */
   readonly #pending = new Map<number, { readonly roomId: string; readonly method: RoomRequest["method"]["case"] }>();
@@ -126,6 +130,7 @@ export class Connection {
     this.#kept = new ResumeBuffer(options.policy.resumeBufferBytes, options.policy.resumeBufferFrames);
     this.#requests = new TokenBucket(options.policy.requestsPerSecond, options.policy.requestBurst, nowMs);
     this.#data = new TokenBucket(options.policy.dataMessagesPerSecond, options.policy.dataMessageBurst, nowMs);
+    this.#budget = options.budget ?? new UserBudget(options.policy, nowMs);
     this.#lastHeardAtMs = nowMs;
     this.#detachedAtMs = nowMs;
   }
@@ -298,6 +303,8 @@ export class Connection {
     if (room.method.case === "join" && this.#rooms.size >= this.#policy.maxRoomsPerConnection) {
       return toWireError(parleyError("rate-limited", "Too many rooms on this connection."));
     }
+    const waitMs = this.#budget.take(room.method.case, nowMs);
+    if (waitMs > 0) return toWireError(parleyError("rate-limited"), waitMs);
     if (room.method.case !== "sendData") return undefined;
     if (room.method.value.payload.length > this.#policy.dataMessageBytes) {
       return toWireError(parleyError("payload-too-large", `At most ${this.#policy.dataMessageBytes} bytes.`));

@@ -6,3 +6,4 @@ export * from "./frames.ts";
 export * from "./limits.ts";
 export * from "./policy.ts";
 export * from "./token-bucket.ts";
+export * from "./user-budget.ts";

@@ -21,6 +21,12 @@ export interface ConnectionPolicy {
   readonly frameBurst: number;
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
+  /** Of one user, over all its connections: joins, offers and ICE restarts, each of which costs milliseconds and is told to the whole room. */
+  readonly offersPerSecond: number;
+  readonly offerBurst: number;
+  /** Of one user: what changes something that everybody in the room is told. */
+  readonly changesPerSecond: number;
+  readonly changeBurst: number;
   readonly dataMessageBytes: number;
   readonly dataMessagesPerSecond: number;
   readonly dataMessageBurst: number;
@@ -49,6 +55,10 @@ export const defaultConnectionPolicy: ConnectionPolicy = {
   frameBurst: 1_000,
   requestsPerSecond: 50,
   requestBurst: 100,
+  offersPerSecond: 10,
+  offerBurst: 40,
+  changesPerSecond: 20,
+  changeBurst: 60,
   dataMessageBytes: 15_000,
   dataMessagesPerSecond: 30,
   dataMessageBurst: 60,

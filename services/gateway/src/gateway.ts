@@ -11,6 +11,7 @@ import {
   subprotocols,
   TokenBucket,
   toWireError,
+  UserBudget,
   type AdmissionOutput,
   type SocketTicket,
 } from "@parley/domain-connection";
@@ -60,6 +61,16 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
 /** What may be under way when we close; from who goes on after that nothing more is read. */
 const maxFramesAfterClose = 64;
 
+/** Longer than a budget takes to be full again, so that nobody has a fresh one by coming again. */
+const forgetUserMs = 10_000;
+
+/** What the connections of one user have in common. */
+interface User {
+  readonly held: Set<HeldConnection>;
+  readonly budget: UserBudget;
+  lastSeenMs: number;
+}
+
 /** One socket until it is closed. */
 interface Visitor {
   readonly socket: ClientSocket;
@@ -81,7 +92,7 @@ class WebSocketGateway implements Gateway {
   /** By resume token. */
   readonly #held = new Map<string, HeldConnection>();
   /** In the order in which they were made. */
-  readonly #heldByUser = new Map<string, Set<HeldConnection>>();
+  readonly #users = new Map<string, User>();
   readonly #timers: readonly Timer[];
   #state: "open" | "draining" | "closed" = "open";
 
@@ -171,7 +182,7 @@ class WebSocketGateway implements Gateway {
     for (const timer of this.#timers) timer.cancel();
     for (const held of this.#held.values()) held.release();
     this.#held.clear();
-    this.#heldByUser.clear();
+    this.#users.clear();
     for (const ws of this.#server.clients) ws.terminate();
     this.#server.close();
   }
@@ -287,6 +298,13 @@ class WebSocketGateway implements Gateway {
   #newConnection(token: VerifiedToken): HeldConnection {
     this.#makeRoomFor(token);
     const { random, clock, serverVersion } = this.#deps;
+    const key = userKey(token.appId, token.subject);
+    const user = this.#users.get(key) ?? {
+      held: new Set(),
+      budget: new UserBudget(this.#config.policy, clock.monoMs()),
+      lastSeenMs: 0,
+    };
+    this.#users.set(key, user);
     const connection = new Connection(
       {
         connectionId: randomId(random),
@@ -295,6 +313,7 @@ class WebSocketGateway implements Gateway {
         userId: token.subject,
         serverVersion,
         policy: this.#config.policy,
+        budget: user.budget,
       },
       clock.monoMs(),
     );
@@ -310,10 +329,7 @@ class WebSocketGateway implements Gateway {
       },
     });
     this.#held.set(connection.resumeToken, held);
-    const key = userKey(token.appId, token.subject);
-    const ofUser = this.#heldByUser.get(key);
-    if (ofUser === undefined) this.#heldByUser.set(key, new Set([held]));
-    else ofUser.add(held);
+    user.held.add(held);
     return held;
   }
 
@@ -322,9 +338,9 @@ class WebSocketGateway implements Gateway {
    * both kinds than of sockets: the oldest that waits goes.
    */
   #makeRoomFor(token: VerifiedToken): void {
-    const ofUser = this.#heldByUser.get(userKey(token.appId, token.subject));
-    if (ofUser === undefined || ofUser.size < this.#config.limits.maxPerUser) return;
-    for (const held of ofUser) {
+    const user = this.#users.get(userKey(token.appId, token.subject));
+    if (user === undefined || user.held.size < this.#config.limits.maxPerUser) return;
+    for (const held of user.held) {
       if (held.connection.state !== "detached") continue;
       held.giveUp();
       this.#metrics.refused.add(1, ["too-many-connections"]);
@@ -334,9 +350,10 @@ class WebSocketGateway implements Gateway {
 
   #forgetOfUser(held: HeldConnection): void {
     const key = userKey(held.connection.appId, held.connection.userId);
-    const ofUser = this.#heldByUser.get(key);
-    ofUser?.delete(held);
-    if (ofUser?.size === 0) this.#heldByUser.delete(key);
+    const user = this.#users.get(key);
+    if (user === undefined) return;
+    user.held.delete(held);
+    user.lastSeenMs = this.#deps.clock.monoMs();
   }
 
   /** Tells a socket why, with a numbered error, and closes it. A connection it belonged to ends. */
@@ -363,6 +380,9 @@ class WebSocketGateway implements Gateway {
       if (visitor.held === undefined) this.#admit(visitor, visitor.admission.handle({ type: "tick" }, nowMs));
     }
     for (const held of [...this.#held.values()]) held.tick();
+    for (const [key, user] of this.#users) {
+      if (user.held.size === 0 && nowMs - user.lastSeenMs > forgetUserMs) this.#users.delete(key);
+    }
   }
 }
 

@@ -98,3 +98,29 @@ test("[SIG-4] who connects again and again without resuming keeps only so many p
   first.send({ frame: { case: "connect", value: { token: bench.token({ sub: "restless" }), resume: stale } } });
   assert.equal((await first.next("connected")).resumed, false);
 });
+
+test("[SIG-1] joins and changes are budgeted by user: more connections, or fresh ones, do not help", slow, async () => {
+  const policy = { ...defaultConnectionPolicy, offersPerSecond: 0.001, offerBurst: 5 };
+  await using bench = await GatewayBench.start({ policy });
+  let accepted = 0;
+  let refused = 0;
+  for (let connection = 0; connection < 4; connection += 1) {
+    const socket = await bench.connected({ sub: "flooder" });
+    for (let id = 1; id <= 3; id += 1) {
+      socket.join(id, `r${id}`);
+      const { result } = await socket.next("response");
+      if (result.case === "error") {
+        assert.equal(result.value.number, errorTable["rate-limited"].number);
+        assert.ok(result.value.retryAfterMs > 0);
+        refused += 1;
+      } else accepted += 1;
+    }
+    // A violation ends the connection at once.
+    socket.send({ ack: 1_000_000n });
+    await socket.closed();
+  }
+  assert.deepEqual([accepted, refused], [5, 7]);
+  const other = await bench.connected({ sub: "other" });
+  other.join(1, "r1");
+  assert.equal((await other.next("response")).result.case, "room");
+});
