@@ -72,9 +72,10 @@ test("[SIG-6] hosts: lobby, admission, remove, move and close; others may not", 
   assert.equal(carol.remoteParticipants.size, 2);
 
   const moved = once(bob, "moved");
-  await host.host.move([bob.localParticipant.id], "breakout");
-  assert.deepEqual(await moved, ["breakout"]);
-  assert.equal(bob.id, "breakout");
+  await assert.rejects(host.host.move([bob.localParticipant.id], "breakout"), /wrong-room/);
+  await host.host.move([bob.localParticipant.id], "lesson/breakout");
+  assert.deepEqual(await moved, ["lesson/breakout"]);
+  assert.equal(bob.id, "lesson/breakout");
   assert.equal(bob.remoteParticipants.size, 0);
 
   const removed = once(carol, "disconnected");

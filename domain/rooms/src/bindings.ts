@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { err, ok, type Result } from "@parley/foundation";
+import { err, isValidName, ok, type Result } from "@parley/foundation";
 import {
   MediaKind,
   SlotResultSchema,
@@ -24,9 +24,28 @@ export function bindSlotsOf(
   request: BindSlots,
   nowMs: number,
 ): Result<SlotResult[], Refusal> {
+  const refusal = bindingsRefusal(room, request.bindings, request.speakers);
+  if (refusal !== undefined) return err(refusal);
   const session = member.sessions.get(request.session);
   if (session === undefined) return err({ name: "session-not-found" });
   return ok(bindSlots(room, session, request.bindings, request.speakers, nowMs));
+}
+
+/** Bindings are kept, and travel with every grant: their number and the length of their names are bounded. */
+export function bindingsRefusal(
+  { ports }: RoomState,
+  bindings: readonly SlotBinding[],
+  speakers: SpeakerPolicy | undefined,
+): Refusal | undefined {
+  const { maxNamedSections } = ports.limits;
+  if (bindings.length > maxNamedSections || (speakers?.mids.length ?? 0) > maxNamedSections) {
+    return { name: "too-many-slots", detail: "Too many bindings in one request." };
+  }
+  for (const { streamName, trackMid } of bindings) {
+    if (streamName !== "" && !isValidName(streamName)) return { name: "bad-id", detail: "The stream's name." };
+    if (trackMid !== "" && !isValidName(trackMid)) return { name: "bad-id", detail: "The track's mid." };
+  }
+  return undefined;
 }
 
 /** Sets what the named slots are to show; the results are of those slots, and of the ones the speaker policy moved. */

@@ -65,12 +65,18 @@ function run(room: RoomState, command: RoomCommand, nowMs: number): Result<Respo
   }
 }
 
+/** A token for another room says nothing of how long its owner may be in this one. */
+export function extendsStay(member: Member, tokenRoomId: string): boolean {
+  return tokenRoomId === "" || tokenRoomId === member.grants.roomId;
+}
+
 /** A refreshed token extends the stay; its permissions hold from the next join on, hosts may have changed them since. */
 function takeGrants(member: Member, command: RoomCommand, nowMs: number): void {
   member.seenAtMs = nowMs;
   if (command.localIp !== "") member.localIp = command.localIp;
   const expiresAtUnixMs = Number(command.grants?.expiresAtUnixMs ?? 0n);
-  if (expiresAtUnixMs !== 0) member.expiresAtUnixMs = expiresAtUnixMs;
+  if (expiresAtUnixMs !== 0 && extendsStay(member, command.grants?.roomId ?? ""))
+    member.expiresAtUnixMs = expiresAtUnixMs;
 }
 
 function as<C extends "joined" | "session" | "iceRestarted">(

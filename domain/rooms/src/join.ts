@@ -12,7 +12,7 @@ import {
 } from "@parley/protocol";
 import { attributesFit } from "./attributes.ts";
 import type { Refusal } from "./io.ts";
-import { enter, maxParticipants, removeMember, takePlaceOf, waitInLobby } from "./membership.ts";
+import { dismissWaiting, enter, maxParticipants, removeMember, takePlaceOf, waitInLobby } from "./membership.ts";
 import { effectivePermissions, roleOf } from "./permissions.ts";
 import { openSession } from "./sessions.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -35,6 +35,7 @@ export function join(room: RoomState, visitor: Visitor, request: Join, nowMs: nu
 
   const member = newMember(room, visitor, request, nowMs, replaced);
   if (member.waiting) {
+    if (replaced !== undefined) dismissWaiting(room, replaced);
     waitInLobby(room, member);
     return ok(create(JoinedSchema, { participantId: member.participantId, waiting: true }));
   }

@@ -11,6 +11,8 @@ export interface RoomLimits {
   readonly maxSessionsPerParticipant: number;
   /** A page of 25 tiles has 50 slots; an offer of 64 sections is some 100 kB already. */
   readonly maxSlotsPerSession: number;
+  /** Sections that one request may name, with its bindings: an offer has 256 at most, and each refused one costs a line in the answer. */
+  readonly maxNamedSections: number;
   /** Keys and values of one map, in UTF-8 bytes: they travel in every snapshot. */
   readonly maxAttributesBytes: number;
   readonly maxDataBytes: number;
@@ -31,6 +33,7 @@ export const defaultRoomLimits: RoomLimits = {
   maxTracksPerStream: 6,
   maxSessionsPerParticipant: 4,
   maxSlotsPerSession: 64,
+  maxNamedSections: 256,
   maxAttributesBytes: 8_192,
   maxDataBytes: 16_384,
   dataMessagesPerSecond: 50,

@@ -18,6 +18,13 @@ export function waitInLobby(room: RoomState, member: Member): void {
   tellLobby(room);
 }
 
+/** The same client waits over another connection now: this one is nobody here any more. */
+export function dismissWaiting(room: RoomState, member: Member): void {
+  room.members.delete(member.participantId);
+  room.byConnection.delete(member.connectionId);
+  tellRemoved(room, member, { name: "replaced" });
+}
+
 /** Puts a member among those present and tells the others. */
 export function enter(room: RoomState, member: Member): void {
   admitToState(room, member);

@@ -29,6 +29,12 @@ export function planMove(room: RoomState, host: Member, request: MoveParticipant
   const { participantIds, toRoomId } = request;
   if (!isValidName(toRoomId) || toRoomId === room.roomId)
     return err({ name: "bad-id", detail: "The other room's name." });
+  if (!mayMoveTo(host, toRoomId)) {
+    return err({
+      name: "wrong-room",
+      detail: `Breakout rooms of ${host.grants.roomId} begin with its name and a slash.`,
+    });
+  }
   if (participantIds.length === 0 || participantIds.length > maxMovedAtOnce) return err({ name: "bad-request" });
   const members: Member[] = [];
   for (const participantId of new Set(participantIds)) {
@@ -55,6 +61,14 @@ export function planMove(room: RoomState, host: Member, request: MoveParticipant
       })),
     }),
   );
+}
+
+/**
+ * Those who are moved keep their rights, and no lobby or lock stands in their way. So a host whose token is for one room must not reach into others,
+ * nor make them under a name that somebody else will use: the room itself, and names below it, are its own.
+ */
+function mayMoveTo({ grants }: Member, toRoomId: string): boolean {
+  return grants.roomId === "" || toRoomId === grants.roomId || toRoomId.startsWith(`${grants.roomId}/`);
 }
 
 /** The other room has answered: who was taken leaves here and is told where it is now. */

@@ -13,7 +13,7 @@ import {
   type SessionGrant,
   type SessionStatus,
 } from "@parley/protocol";
-import { runCommand } from "./commands.ts";
+import { extendsStay, runCommand } from "./commands.ts";
 import { GrantKeeper } from "./grant-keeper.ts";
 import type { Refusal, ReplyHandle, RoomInput, RoomOutput } from "./io.ts";
 import { removeMember } from "./membership.ts";
@@ -138,7 +138,10 @@ export class RoomHost {
     const reply =
       this.#replies.get(appId, connectionId, requestKey) ?? this.#execute(command, requestKey, replyTo, nowMs);
     if (reply === undefined) return;
-    this.#replies.put(appId, connectionId, requestKey, reply, nowMs);
+    // Asking twice changes nothing, and a snapshot is large.
+    if (command.request?.method.case !== "getSnapshot") {
+      this.#replies.put(appId, connectionId, requestKey, reply, nowMs);
+    }
     this.#out.push({ type: "reply", replyTo, reply });
   }
 
@@ -204,7 +207,8 @@ export class RoomHost {
         if (member === undefined) this.#strangers.seen(this.#out, alive, roomId, nowMs);
         else {
           member.seenAtMs = nowMs;
-          if (alive.tokenExpiresAtUnixMs !== 0n) member.expiresAtUnixMs = Number(alive.tokenExpiresAtUnixMs);
+          if (alive.tokenExpiresAtUnixMs !== 0n && extendsStay(member, alive.tokenRoomId))
+            member.expiresAtUnixMs = Number(alive.tokenExpiresAtUnixMs);
         }
       }
     }

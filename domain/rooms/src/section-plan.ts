@@ -38,6 +38,7 @@ export function planSections(
   const streams = new Map<string, PlannedStream>();
   const refused = new Map<string, Refusal>();
   const { limits } = room.ports;
+  if (sections.length > limits.maxNamedSections) return err({ name: "too-many-media-sections" });
   let newStreams = 0;
 
   for (const { mid, use } of sections) {
@@ -56,7 +57,8 @@ export function planSections(
     } else if (use.case === "publish") {
       const { stream: name, source } = use.value;
       if (!isValidName(name)) return err({ name: "bad-id", detail: "The stream's name." });
-      if (!mayPublish(member, source)) {
+      // Nobody may be seen or heard without being shown.
+      if (member.watchesOnly || !mayPublish(member, source)) {
         refused.set(mid, { name: "permission-denied", detail: "Missing: publish, or this source." });
         continue;
       }

@@ -12,7 +12,7 @@ import {
   type SessionAnswer,
   type UpdateSession,
 } from "@parley/protocol";
-import { bindSlots, slotResults } from "./bindings.ts";
+import { bindingsRefusal, bindSlots, slotResults } from "./bindings.ts";
 import type { Refusal } from "./io.ts";
 import { wireError } from "./outbox.ts";
 import type { NegotiatedSession } from "./ports.ts";
@@ -36,6 +36,8 @@ export function openSession(
   if (request.session.length === 0 || request.session.length > maxSessionNameLength) {
     return err({ name: "bad-request", detail: "The session's name is empty or too long." });
   }
+  const wrong = bindingsRefusal(room, request.bindings, request.speakers);
+  if (wrong !== undefined) return err(wrong);
   const before = member.sessions.get(request.session);
   if (before === undefined && member.sessions.size >= room.ports.limits.maxSessionsPerParticipant) {
     return err({ name: "too-many-sessions", detail: "Close another session of yours first." });
@@ -122,6 +124,9 @@ export function closeSession(
 export function restartIce(room: RoomState, member: Member, request: RestartIce): Result<IceRestarted, Refusal> {
   const session = member.sessions.get(request.session);
   if (session === undefined) return err({ name: "session-not-found" });
+  if (!isIceUfrag(request.iceUfrag) || !isIcePassword(request.icePassword)) {
+    return err({ name: "bad-request", detail: "The ICE credentials." });
+  }
   const ice = room.ports.negotiator.restartIce(session.grant, {
     ufrag: request.iceUfrag,
     password: request.icePassword,
@@ -136,6 +141,16 @@ export function restartIce(room: RoomState, member: Member, request: RestartIce)
       icePassword: session.grant.ice?.localPassword ?? "",
     }),
   );
+}
+
+/** RFC 8839 5.4: ice-char, 4 to 256 of them. What comes in an offer is checked by its reader. */
+function isIceUfrag(text: string): boolean {
+  return /^[A-Za-z0-9+/]{4,256}$/.test(text);
+}
+
+/** RFC 8839 5.4: 22 to 256. */
+function isIcePassword(text: string): boolean {
+  return /^[A-Za-z0-9+/]{22,256}$/.test(text);
 }
 
 /** Looking at a few is enough: rooms stay together on a node while it has room. */

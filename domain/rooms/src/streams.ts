@@ -35,7 +35,7 @@ export function planStream(
   if (replaces !== undefined && replaces.owner.userId !== member.userId && isAlive(replaces)) {
     return err({ name: "stream-in-use" });
   }
-  const attributes = new Map(Object.entries(publish.streamAttributes));
+  const attributes = new Map([...(existing?.attributes ?? []), ...Object.entries(publish.streamAttributes)]);
   if (!attributesFit(attributes, room.ports.limits)) return err({ name: "attributes-too-large" });
   return ok({
     streamId: existing?.streamId ?? newStreamId(room),

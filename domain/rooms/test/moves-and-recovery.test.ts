@@ -133,6 +133,7 @@ test("a participant that nobody can rebuild is told to join again", () => {
           connectionId,
           roomIds: ["room"],
           tokenExpiresAtUnixMs: 0n,
+          tokenRoomId: "",
         },
       ],
     });

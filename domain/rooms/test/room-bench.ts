@@ -237,5 +237,6 @@ function alive(connectionId: string, roomIds: string[]) {
     connectionId,
     roomIds,
     tokenExpiresAtUnixMs: 0n,
+    tokenRoomId: "",
   };
 }

@@ -283,7 +283,7 @@ test("a node that knows a ufrag not yet granted gets the grant by it", () => {
   assert.equal(bench.host.grantByUfrag(grant.ice?.localUfrag ?? "")?.sessionId, grant.sessionId);
   const answer = bench.command("alice", {
     case: "restartIce",
-    value: { session: "pub", iceUfrag: "new", icePassword: "p" },
+    value: { session: "pub", iceUfrag: "newu", icePassword: "password".repeat(3) },
   });
   assert.ok(answer.ok && answer.response.result.case === "iceRestarted");
   assert.equal(bench.host.grantByUfrag(answer.response.result.value.iceUfrag)?.sessionId, grant.sessionId);

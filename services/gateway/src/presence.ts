@@ -21,6 +21,7 @@ export function announcePresence(bus: Bus, ownerId: string, held: Iterable<HeldC
       connectionId: connection.connectionId,
       roomIds: [...connection.rooms],
       tokenExpiresAtUnixMs: BigInt(Math.floor(token.expiresAtUnixMs)),
+      tokenRoomId: token.grants.room ?? "",
     });
     if (connections.length >= connectionsPerAnnouncement) publish();
   }

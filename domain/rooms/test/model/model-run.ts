@@ -247,6 +247,7 @@ export class ModelRun {
           connectionId,
           roomIds: ["room"],
           tokenExpiresAtUnixMs: 0n,
+          tokenRoomId: "",
         };
         this.#handle({ type: "presence", connections: [alive] });
       });

@@ -1420,7 +1420,8 @@ export const SetPermissionsSchema: GenMessage<SetPermissions> = /*@__PURE__*/
   messageDesc(file_parley_client_v1_room, 40);
 
 /**
- * Breakout and back: the participants get `moved` and are members of the other room, over the same connection.
+ * Breakout and back: the participants get `moved` and are members of the other room, over the same connection. A host whose token is for one
+ * room moves people to that room and to rooms below it ("lesson/group 1") only: error 2010.
  *
  * @generated from message parley.client.v1.MoveParticipants
  */
