@@ -37,15 +37,27 @@ export function deviceError(cause: unknown): ParleyError {
   }
 }
 
+/** Opens a device again as it was opened before, or another one with the same wishes. */
+export type Reopen = (deviceId?: string) => Promise<MediaStreamTrack>;
+
+const reopeners = new WeakMap<MediaStreamTrack, Reopen>();
+
+/** How to open this track again; undefined: it was not opened here. */
+export function reopenerOf(track: MediaStreamTrack): Reopen | undefined {
+  return reopeners.get(track);
+}
+
 async function captureOne(
   devices: MediaDevices | undefined,
   constraints: MediaStreamConstraints,
+  reopen: Reopen,
 ): Promise<MediaStreamTrack> {
   const from = devicesOrThrow(devices);
   try {
     const stream = await from.getUserMedia(constraints);
     const track = stream.getTracks()[0];
     if (track === undefined) throw sdkError("device-failed");
+    reopeners.set(track, reopen);
     return track;
   } catch (error) {
     throw deviceError(error);
@@ -65,10 +77,10 @@ export function createLocalAudioTrack(
     ...processing,
   };
   if (deviceId !== undefined) audio.deviceId = { exact: deviceId };
-  return captureOne(devices, { audio });
+  return captureOne(devices, { audio }, (id) => createLocalAudioTrack(withDevice(options, id), devices));
 }
 
-/** Opens a camera. */
+/** Opens a camera. Published, it is switched off while muted, and opened again the same way. */
 export function createLocalVideoTrack(
   options: VideoCaptureOptions = {},
   devices?: MediaDevices,
@@ -82,7 +94,14 @@ export function createLocalVideoTrack(
   };
   if (deviceId !== undefined) video.deviceId = { exact: deviceId };
   if (facingMode !== undefined) video.facingMode = facingMode;
-  return captureOne(devices, { video });
+  return captureOne(devices, { video }, (id) => createLocalVideoTrack(withDevice(options, id), devices));
+}
+
+function withDevice<Options extends { readonly deviceId?: string }>(
+  options: Options,
+  deviceId: string | undefined,
+): Options {
+  return deviceId === undefined ? options : { ...options, deviceId };
 }
 
 /** Asks for a screen, window or tab; must be called from a user's click. */

@@ -135,8 +135,10 @@ export class FakePeerConnection extends EventTarget {
 export class FakeDevices extends EventTarget {
   refusal: Error | undefined;
   readonly opened: FakeTrack[] = [];
+  readonly asked: MediaStreamConstraints[] = [];
 
   getUserMedia(constraints: MediaStreamConstraints): Promise<unknown> {
+    this.asked.push(constraints);
     if (this.refusal !== undefined) return Promise.reject(this.refusal);
     const track = new FakeTrack(constraints.video === undefined || constraints.video === false ? "audio" : "video");
     this.opened.push(track);

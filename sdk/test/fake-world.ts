@@ -71,6 +71,15 @@ export class FakeWorld {
     };
   }
 
+  /** Where a track comes out, for messages. */
+  trackName(track: MediaStreamTrack): string {
+    for (const [index, { transceivers }] of this.peers.entries()) {
+      const found = transceivers.find(({ receiver }) => receiver.track.asTrack() === track);
+      if (found !== undefined) return `peer ${index} mid ${found.mid}`;
+    }
+    return "none of ours";
+  }
+
   /** Moves time in small steps, so that promises keep up with timers. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.clock.monoMs() + durationMs;
@@ -93,13 +102,15 @@ export class FakeServer {
   isReachable = true;
   /** False: forgets connections, as a server that was started again. */
   remembers = true;
+  /** Who joins waits. */
+  lobby = false;
   /** Answers requests by themselves. */
   answers = true;
   heartbeatIntervalMs = 15_000;
   tokenExpiresAtUnixMs = 0;
   /** Refuses the next connects with this. */
   refusal: ErrorName | undefined;
-  /** Errors for the next requests of a kind. */
+  /** Errors for the next requests of a kind ("join"), or of a kind for a session ("openSession pub"). */
   readonly requestErrors = new Map<string, ErrorName>();
   readonly tokens: string[] = [];
   /** What the slots of "sub" were last asked to carry. */
@@ -171,6 +182,14 @@ export class FakeServer {
     this.#seq += 1;
     this.#kept.push({ seq: this.#seq, frame });
     this.#deliver(this.socket, this.#seq, frame);
+  }
+
+  /** A host lets the one who waits in, or not. */
+  admit(admitted: boolean): void {
+    const participantId = `me-${this.joins}`;
+    const joined = { participantId, snapshot: this.snapshot() };
+    const value = admitted ? { admitted, joined } : { admitted };
+    this.event({ case: "admitted", value }, false);
   }
 
   disconnect(name: ErrorName, reconnect: boolean, retryAfterMs = 0): void {
@@ -278,9 +297,12 @@ export class FakeServer {
     this.requests.push(request);
     if (!this.answers) return;
     const kind = request.method.case ?? "";
-    const failure = this.requestErrors.get(kind);
+    const { value } = request.method;
+    const named = value !== undefined && "session" in value ? `${kind} ${value.session}` : kind;
+    const key = this.requestErrors.has(named) ? named : kind;
+    const failure = this.requestErrors.get(key);
     if (failure !== undefined) {
-      this.requestErrors.delete(kind);
+      this.requestErrors.delete(key);
       this.keep({ case: "response", value: { requestId, result: { case: "error", value: wireErrorOf(failure) } } });
       return;
     }
@@ -295,6 +317,7 @@ export class FakeServer {
         const me = create(ParticipantSchema, { participantId, userId: "ann", name: method.value.name });
         this.participants = this.participants.filter((one) => !one.participantId.startsWith("me-"));
         this.participants.push(me);
+        if (this.lobby) return { result: { case: "joined", value: { participantId, waiting: true } } };
         const sessions = method.value.sessions.map((session) => this.#session(session));
         return { result: { case: "joined", value: { participantId, snapshot: this.snapshot(), sessions } } };
       }

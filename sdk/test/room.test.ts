@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ClientSessionState, ParticipantSchema, Source } from "@parley/protocol";
-import { ParleyError, type Room } from "../src/index.ts";
+import type { Room } from "../src/index.ts";
 import { roomOn } from "../src/room/own-room.ts";
-import { FakePeerConnection, FakeTrack } from "./fake-media.ts";
+import { joined } from "./joined-room.ts";
+import { FakePeerConnection, type FakeTransceiver } from "./fake-media.ts";
 import { FakeWorld, settle } from "./fake-world.ts";
 
 beforeEach(() => {
@@ -15,14 +16,6 @@ const camera = [
   { mid: "0", kind: "audio", source: Source.MICROPHONE },
   { mid: "1", kind: "video", source: Source.CAMERA },
 ] as const;
-
-async function joined(world: FakeWorld, options: Parameters<typeof roomOn>[1] = {}): Promise<Room> {
-  const room = roomOn(world.platform, options);
-  const connecting = room.connect("ws://server", "token", { room: "r", name: "Ann" });
-  await world.advance(200);
-  await connecting;
-  return room;
-}
 
 test("[SIG-1] connect, join and the first offer leave in one flight", async () => {
   const world = new FakeWorld();
@@ -47,21 +40,6 @@ test("[SIG-1] connect, join and the first offer leave in one flight", async () =
   await connecting;
   assert.equal(room.state, "connected");
   assert.equal(room.localParticipant.id, "me-1");
-});
-
-test("tracks given to connect travel with the join", async () => {
-  const world = new FakeWorld();
-  const room = roomOn(world.platform);
-  const tracks = [{ track: new FakeTrack("video").asTrack() }, { track: new FakeTrack("audio").asTrack() }];
-  const connecting = room.connect("ws://server", "token", { room: "r", tracks });
-  await world.advance(300);
-  await connecting;
-  assert.equal(world.server.requests.filter(({ method }) => method.case === "openSession").length, 0);
-  assert.deepEqual(
-    [...room.localParticipant.publications.values()].map(({ source }) => source),
-    ["camera", "microphone"],
-  );
-  assert.equal(room.localParticipant.isCameraEnabled, true);
 });
 
 test("[SIG-6] participants and streams follow snapshot and events; a gap is closed by a snapshot", async () => {
@@ -131,55 +109,6 @@ test("more tiles than pairs: one new offer, then all are bound", async () => {
   const bound = [...world.server.bindings.values()].filter((stream) => stream !== 0);
   assert.equal(bound.length, 18);
   assert.equal(world.peers.length, 1, "the same PeerConnection");
-});
-
-test("publishing: one offer for two tracks, mute and unmute, the camera's light goes off, unpublish", async () => {
-  const world = new FakeWorld();
-  const room = await joined(world);
-  const both = Promise.all([
-    room.localParticipant.setCameraEnabled(true),
-    room.localParticipant.setMicrophoneEnabled(true),
-  ]);
-  await world.advance(300);
-  const [video] = await both;
-  assert.equal(world.server.requests.filter(({ method }) => method.case === "openSession").length, 1);
-  assert.deepEqual([...room.localParticipant.publications.keys()], ["5000:0", "5000:1"]);
-  const [first] = world.devices.opened;
-  const muting = room.localParticipant.setCameraEnabled(false);
-  await world.advance(200);
-  await muting;
-  assert.equal(first?.readyState, "ended");
-  assert.equal(video?.muted, true);
-  assert.equal(room.localParticipant.isCameraEnabled, false);
-  const unmuting = room.localParticipant.setCameraEnabled(true);
-  await world.advance(200);
-  await unmuting;
-  assert.equal(world.devices.opened.length, 3);
-  assert.equal(video?.track, world.devices.opened[2]?.asTrack());
-  const over = room.localParticipant.unpublishTrack(video!);
-  await world.advance(200);
-  await over;
-  assert.deepEqual(
-    [...room.localParticipant.publications.values()].map(({ source }) => source),
-    ["microphone"],
-  );
-});
-
-test("a refused publication and a refused device reject with their numbers, and leave nothing behind", async () => {
-  const world = new FakeWorld();
-  const room = await joined(world);
-  world.server.requestErrors.set("openSession", "grant-missing");
-  const refused = room.localParticipant.setMicrophoneEnabled(true);
-  const check = assert.rejects(refused, (error) => error instanceof ParleyError && error.code === "grant-missing");
-  await world.advance(300);
-  await check;
-  assert.equal(world.devices.opened[0]?.readyState, "ended");
-  assert.equal(room.localParticipant.getPublication("microphone"), undefined);
-  world.devices.refusal = Object.assign(new Error("no"), { name: "NotAllowedError" });
-  const denied: string[] = [];
-  room.on("mediaDevicesError", ({ code }, source) => denied.push(`${source} ${code}`));
-  await assert.rejects(room.localParticipant.setCameraEnabled(true), { code: "device-permission-denied" });
-  assert.deepEqual(denied, ["camera device-permission-denied"]);
 });
 
 test("[SIG-4] a broken socket is resumed: nothing missing, nothing twice, media untouched", async () => {
@@ -265,20 +194,157 @@ test("session-lost: a new PeerConnection for that session only, bound as before"
   );
 });
 
-test("a path that goes silent is restarted, and replaced when that does not help", async () => {
-  const world = new FakeWorld();
-  await joined(world);
-  const [peer] = world.peers;
-  assert.ok(peer);
-  for (let step = 0; step < 10; step += 1) {
+/** Bob's picture is looked at and comes; returns its slot. */
+async function bobsPicture(world: FakeWorld, room: Room, peer = world.peers[0]): Promise<FakeTransceiver> {
+  room.remoteParticipants.get("bob")?.getPublication("camera")?.setVisible(true);
+  await world.advance(200);
+  const slot = peer?.transceivers[1];
+  assert.ok(slot);
+  slot.play(100, world.clock.monoMs());
+  await world.advance(100);
+  return slot;
+}
+
+async function flow(world: FakeWorld, peer: FakePeerConnection, durationMs: number): Promise<void> {
+  for (let passedMs = 0; passedMs < durationMs; passedMs += 600) {
     peer.packetsReceived += 50;
     await world.advance(600);
   }
+}
+
+test("[SIG-4] a path that goes silent is restarted, and replaced when that does not help", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  const [peer] = world.peers;
+  assert.ok(peer);
+  await bobsPicture(world, room);
+  await flow(world, peer, 6_000);
   await world.advance(3_000);
   assert.equal(peer.restarts, 1);
   await world.advance(4_000);
-  assert.ok(peer.closed);
   assert.ok(world.peers.length >= 2);
+});
+
+test("[SIG-4] everybody mutes and nothing comes: no ICE restart; unmuted, the silence counts again", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  const stream = world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  const [peer] = world.peers;
+  assert.ok(peer);
+  await bobsPicture(world, room);
+  await flow(world, peer, 6_000);
+  const tell = (muted: boolean): void => {
+    for (const track of stream.tracks) track.muted = muted;
+    world.server.event({ case: "streamUpdated", value: { stream } });
+  };
+  tell(true);
+  // What is left are the browser's own checks.
+  for (let check = 0; check < 10; check += 1) {
+    await world.advance(2_500);
+    peer.packetsReceived += 1;
+  }
+  assert.equal(peer.restarts, 0);
+  tell(false);
+  await flow(world, peer, 3_000);
+  await world.advance(3_000);
+  assert.equal(peer.restarts, 1);
+});
+
+test("[SIG-4] make before break: the old PeerConnection stays until the new one shows what it showed", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  const seen: string[] = [];
+  room.on("trackSubscribed", (track, { id }) => seen.push(`+${id} ${world.trackName(track)}`));
+  room.on("trackUnsubscribed", ({ id }) => seen.push(`-${id}`));
+  const before = await bobsPicture(world, room);
+  world.server.event({ case: "sessionState", value: { session: "sub", state: ClientSessionState.LOST } }, false);
+  await world.advance(1_000);
+  const [old, young] = world.peers;
+  assert.equal(world.peers.length, 2);
+  assert.equal(young?.connectionState, "connected");
+  assert.equal(old?.closed, false, "the new one is connected, but its picture is not there");
+  const bob = room.remoteParticipants.get("bob")?.getPublication("camera");
+  assert.equal(bob?.track, before.receiver.track.asTrack());
+  const after = await bobsPicture(world, room, young);
+  assert.equal(bob?.track, after.receiver.track.asTrack());
+  assert.equal(old?.closed, true);
+  assert.deepEqual(seen, ["+100:1 peer 0 mid 1", "+100:1 peer 1 mid 1"], "nobody was ever without it");
+});
+
+test("[SIG-4] make before break has an end: five seconds after the new one is connected", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  await bobsPicture(world, room);
+  FakePeerConnection.connectsByItself = false;
+  world.server.event({ case: "sessionState", value: { session: "sub", state: ClientSessionState.LOST } }, false);
+  await world.advance(30_000);
+  const bob = room.remoteParticipants.get("bob")?.getPublication("camera");
+  assert.ok(world.peers.length > 2, "it was tried several times");
+  assert.equal(world.peers[0]?.closed, false, "the last picture is better than none");
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 2, "and no attempt is left over");
+  world.peers.at(-1)?.setState("connected");
+  await world.advance(4_900);
+  assert.equal(bob?.isSubscribed, true);
+  await world.advance(200);
+  assert.equal(bob?.isSubscribed, false);
+  assert.equal(world.peers[0]?.closed, true);
+});
+
+test("[SIG-4] make before break: who is no longer looked at, or has left, is not kept", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  await bobsPicture(world, room);
+  FakePeerConnection.connectsByItself = false;
+  world.server.event({ case: "sessionState", value: { session: "sub", state: ClientSessionState.LOST } }, false);
+  await world.advance(500);
+  const bob = room.remoteParticipants.get("bob")?.getPublication("camera");
+  bob?.setVisible(false);
+  await world.advance(50);
+  assert.equal(bob?.track, undefined);
+});
+
+test("[SIG-4] a join in place of the old participant is make before break too", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  const before = await bobsPicture(world, room);
+  world.server.restart();
+  await world.advance(2_000);
+  assert.equal(world.server.joins, 2);
+  assert.equal(room.state, "connected");
+  const bob = room.remoteParticipants.get("bob")?.getPublication("camera");
+  assert.equal(bob?.track, before.receiver.track.asTrack());
+  const after = await bobsPicture(world, room, world.peers[1]);
+  assert.equal(bob?.track, after.receiver.track.asTrack());
+  assert.equal(world.peers[0]?.closed, true);
+});
+
+test("[SIG-4] a publisher that makes a new PeerConnection keeps its publications in the eyes of the others", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  const stream = world.server.addStream(100, "bob", camera);
+  const room = await joined(world);
+  await bobsPicture(world, room);
+  const gone: string[] = [];
+  room.on("trackUnpublished", ({ id }) => gone.push(id));
+  world.server.event({ case: "streamUpdated", value: { stream: { ...stream, tracks: [] } } });
+  const bob = room.remoteParticipants.get("bob")?.getPublication("camera");
+  assert.equal(bob?.live, false);
+  world.server.event({ case: "streamUpdated", value: { stream } });
+  assert.equal(bob?.live, true);
+  assert.deepEqual(gone, []);
+  world.server.event({ case: "streamUnpublished", value: { streamId: 100 } });
+  assert.deepEqual(gone, ["100:0", "100:1"]);
 });
 
 test("an ICE restart that brings packets back keeps the PeerConnection", async () => {

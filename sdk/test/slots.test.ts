@@ -71,17 +71,37 @@ test("a slot shows a stream only while it is both expected and observed", () => 
   assert.deepEqual(watch.expect(0), [{ type: "stopped", streamId: 3 }]);
 });
 
+/** Samples each 600 ms; returns when the path was found dead, in milliseconds. */
+function deadAt(samples: readonly { readonly packets: number; readonly expected: boolean }[]): number | undefined {
+  const watch = new PathWatch();
+  for (const [index, { packets, expected }] of samples.entries()) {
+    const atMs = index * 600;
+    if (watch.add({ atMs, receivedPackets: packets, expectsPackets: expected })) return atMs;
+  }
+  return undefined;
+}
+
 test("a path is dead after a silence that follows steady packets, not when nothing ever came steadily", () => {
-  const steady = new PathWatch();
-  let found = false;
-  for (let second = 0; second < 10; second += 1) {
-    found ||= steady.add({ atMs: second * 600, receivedPackets: Math.min(second, 4) * 10 });
-  }
-  assert.ok(found);
-  const quiet = new PathWatch();
-  for (let second = 0; second < 50; second += 1) {
-    assert.equal(quiet.add({ atMs: second * 600, receivedPackets: Math.floor(second / 4) }), false);
-  }
+  const steady = Array.from({ length: 10 }, (_, index) => ({ packets: Math.min(index, 4) * 10, expected: true }));
+  assert.equal(deadAt(steady), 2_400 + 1_800);
+  const quiet = Array.from({ length: 50 }, (_, index) => ({ packets: Math.floor(index / 4), expected: true }));
+  assert.equal(deadAt(quiet), undefined);
+});
+
+test("[SIG-4] a silence that is to be expected is none: all muted, then only the browser's checks each 2.5 s", () => {
+  const flowing = Array.from({ length: 5 }, (_, index) => ({ packets: index * 30, expected: true }));
+  // The word that all are muted comes a little later than the silence.
+  const hearsay = [0, 0].map(() => ({ packets: 120, expected: true }));
+  const checks = Array.from({ length: 60 }, (_, index) => ({
+    packets: 120 + Math.floor((index * 600) / 2_500),
+    expected: false,
+  }));
+  assert.equal(deadAt([...flowing, ...hearsay, ...checks]), undefined);
+  const dead = Array.from({ length: 30 }, () => ({ packets: 120, expected: false }));
+  assert.equal(deadAt([...flowing, ...dead]), 2_400 + 6_000, "and a dead path is found all the same");
+  // Unmuted: packets are expected from now on, not since the last one came.
+  const again = [...flowing, ...dead.slice(0, 6), { packets: 120, expected: true }, { packets: 120, expected: true }];
+  assert.equal(deadAt(again), undefined);
 });
 
 test("paging at random, with late and slow switches: a name is never under another's picture", async () => {

@@ -97,6 +97,11 @@ export interface TrackPublishOptions extends TrackPublishDefaults {
   readonly streamAttributes?: Attributes;
   /** Published muted. */
   readonly muted?: boolean;
+  /**
+   * Opens the track again, on another device when one is named. With it a camera is switched off while it is muted. Tracks of
+   * `createLocalVideoTrack` and `createLocalAudioTrack` have it by themselves.
+   */
+  readonly reopen?: (deviceId?: string) => Promise<MediaStreamTrack>;
 }
 
 export interface SendDataOptions {

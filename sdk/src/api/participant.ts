@@ -93,7 +93,11 @@ export interface RemotePublicationEvents {
 
 export interface LocalTrackPublication extends TrackPublication {
   readonly track: MediaStreamTrack;
-  /** Others are told; nothing is sent while muted. A camera that the SDK opened is switched off. */
+  /**
+   * Others are told, and see and hear nothing. A camera that can be opened again (see `TrackPublishOptions.reopen`) is switched off, and
+   * its light with it; `unmute` opens it. Every other track stays open, disabled: black or silence, so that a word after `unmute` is
+   * heard at once.
+   */
   mute(): Promise<void>;
   unmute(): Promise<void>;
   /** Another track in place of this one, without a negotiation. */
@@ -106,7 +110,10 @@ export interface LocalParticipant extends Participant {
   readonly publications: ReadonlyMap<string, LocalTrackPublication>;
   getPublication(source: TrackSource): LocalTrackPublication | undefined;
 
-  /** Opens and publishes, or mutes. Rejects with `device-permission-denied`, `device-not-found`, `device-in-use`, `insecure-context`. */
+  /**
+   * Opens and publishes, or mutes. Outside of a room (before `connect`, or in the lobby) it resolves when the device is open; the next
+   * join publishes it. Rejects with `device-permission-denied`, `device-not-found`, `device-in-use`, `insecure-context`.
+   */
   setCameraEnabled(
     enabled: boolean,
     capture?: VideoCaptureOptions,
@@ -124,6 +131,7 @@ export interface LocalParticipant extends Participant {
     publish?: TrackPublishOptions,
   ): Promise<LocalTrackPublication | undefined>;
 
+  /** As above: outside of a room the next join publishes it. */
   publishTrack(track: MediaStreamTrack, options?: TrackPublishOptions): Promise<LocalTrackPublication>;
   /** `stop` also ends the track itself; default: only when the SDK opened it. */
   unpublishTrack(track: MediaStreamTrack | LocalTrackPublication, stop?: boolean): Promise<void>;

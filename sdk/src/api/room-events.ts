@@ -41,7 +41,7 @@ export interface RoomEvents {
 
   trackPublished: readonly [publication: RemoteTrackPublication, participant: RemoteParticipant];
   trackUnpublished: readonly [publication: RemoteTrackPublication, participant: RemoteParticipant];
-  /** The first packet of this publication came out of the track. */
+  /** The first packet of this publication came out of the track; again when it comes out of another track from now on. */
   trackSubscribed: readonly [
     track: MediaStreamTrack,
     publication: RemoteTrackPublication,
@@ -58,6 +58,8 @@ export interface RoomEvents {
 
   localTrackPublished: readonly [publication: LocalTrackPublication];
   localTrackUnpublished: readonly [publication: LocalTrackPublication];
+  /** A track that waited for the join (or came back after a break) is refused; it is no longer published. */
+  localTrackPublishFailed: readonly [publication: LocalTrackPublication, error: ParleyError];
   /** A host muted us. */
   mutedByHost: readonly [publication: LocalTrackPublication, byParticipantId: string];
   /** A host asks us to unmute; nobody unmutes for us. */
@@ -104,6 +106,7 @@ export const RoomEvent = {
   TrackUnmuted: "trackUnmuted",
   LocalTrackPublished: "localTrackPublished",
   LocalTrackUnpublished: "localTrackUnpublished",
+  LocalTrackPublishFailed: "localTrackPublishFailed",
   MutedByHost: "mutedByHost",
   UnmuteAsked: "unmuteAsked",
   DataReceived: "dataReceived",

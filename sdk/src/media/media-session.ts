@@ -22,6 +22,14 @@ export interface SessionContent {
   answered(answer: SessionAnswer): void;
   /** The PeerConnection is closed. */
   dropped(): void;
+  /** Another PeerConnection takes over from this one, which stays until {@link isTakenOver}, or {@link released}. */
+  retired(): void;
+  /** The new PeerConnection brings everything that the retired one did. */
+  readonly isTakenOver: boolean;
+  /** The retired PeerConnection is closed. */
+  released(): void;
+  /** Whether packets should be coming in all the time now. `sentPackets`: since the last look; undefined: the browser does not tell. */
+  expectsPackets(sentPackets: number | undefined): boolean;
 }
 
 export interface MediaSessionDeps {
@@ -42,18 +50,27 @@ const connectTimeoutMs = 8_000;
 /** After an ICE restart packets must come within this, else everything is made anew. */
 const restartTimeoutMs = 3_000;
 const samplePeriodMs = 600;
+/** A PeerConnection that was replaced is closed at the latest so long after its successor has connected. */
+const takeOverMs = 5_000;
+type TimerName = "connect" | "sample" | "restart" | "rebuild" | "takeOver";
 /** Pauses before a PeerConnection is made anew, the last one for all that follow. */
 const rebuildPausesMs = [0, 500, 1_000, 2_000, 4_000];
 
 /**
  * One PeerConnection and its successors: negotiates (one offer at a time), watches the path, restarts ICE, and makes a new
- * PeerConnection when the old one is dead.
+ * PeerConnection when the old one is dead or unknown to the server. Make before break: the old one is closed only when the new one
+ * brings what it brought (it may be alive after all, and its last picture is better than none).
  */
 export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   readonly name: string;
   readonly #content: SessionContent;
   readonly #deps: MediaSessionDeps;
   #pc: RTCPeerConnection | undefined;
+  /** The one before, while it still shows something that the new one does not. */
+  #retired: RTCPeerConnection | undefined;
+  /** Whether this PeerConnection has ever been connected. */
+  #hasConnected = false;
+  #sentPackets: number | undefined;
   /** Grows with every PeerConnection; what belongs to an older one is ignored. */
   #generation = 0;
   #state: MediaState = "none";
@@ -66,7 +83,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   #held: PromiseWithResolvers<void> | undefined;
   #waiting: Promise<void> | undefined;
   #rebuilds = 0;
-  #timers: { connect?: Timer; sample?: Timer; restart?: Timer; rebuild?: Timer } = {};
+  #timers: { [Name in TimerName]?: Timer } = {};
   #watch = new PathWatch();
 
   constructor(name: string, content: SessionContent, deps: MediaSessionDeps) {
@@ -113,7 +130,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#isOpen = true;
     this.#release();
     this.#content.answered(answer);
-    if (!first) return;
+    if (!first || this.#hasConnected) return;
     this.#setTimer("connect", connectTimeoutMs, () => this.#lost());
   }
 
@@ -137,7 +154,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   rebuild(): void {
     const pauseMs = rebuildPausesMs[Math.min(this.#rebuilds, rebuildPausesMs.length - 1)] ?? 0;
     this.#rebuilds += 1;
-    this.#drop();
+    this.#retire();
     this.#setState("lost");
     this.#setTimer("rebuild", pauseMs, () => {
       const epoch = this.#epoch;
@@ -147,10 +164,16 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     });
   }
 
+  /** The content has found that nothing of the retired PeerConnection is needed any more. */
+  takenOver(): void {
+    if (this.#hasConnected) this.#releaseRetired();
+  }
+
   /** Closes the PeerConnection; what it carried stays in the content. */
   reset(): void {
     this.#epoch += 1;
     this.#drop();
+    this.#releaseRetired();
     this.#release();
     this.#rebuilds = 0;
     this.#setState("none");
@@ -170,7 +193,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   }
 
   async #prepareNow(): Promise<OpenSessionInit> {
-    this.#drop();
+    this.#retire();
     const pc = this.#makePeer();
     const generation = this.#generation;
     this.#content.build(pc);
@@ -250,7 +273,10 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     if (pc.connectionState === "connected") {
       this.#cancel("connect");
       this.#rebuilds = 0;
+      this.#hasConnected = true;
       this.#setState("connected");
+      if (this.#content.isTakenOver) this.#releaseRetired();
+      else if (this.#retired !== undefined) this.#setTimer("takeOver", takeOverMs, () => this.#releaseRetired());
       this.#sampleSoon();
     } else if (pc.connectionState === "failed" || pc.connectionState === "closed") {
       this.#lost();
@@ -265,9 +291,9 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#setTimer("sample", samplePeriodMs, () => {
       const pc = this.#pc;
       if (pc === undefined) return;
-      receivedPacketsOf(pc).then(
-        (receivedPackets) => {
-          if (generation === this.#generation) this.#onSample(receivedPackets);
+      packetsOf(pc).then(
+        (packets) => {
+          if (generation === this.#generation) this.#onSample(packets);
         },
         () => undefined,
       );
@@ -276,7 +302,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
 
   #packetsAtRestart: number | undefined;
 
-  #onSample(receivedPackets: number | undefined): void {
+  #onSample({ received: receivedPackets, sent }: PacketCounts): void {
     if (receivedPackets === undefined && this.#pc?.iceConnectionState === "connected") {
       // A browser that does not count; its own word must do.
       this.#cancel("restart");
@@ -287,7 +313,10 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     } else {
       this.#packetsAtRestart = undefined;
     }
-    if (this.#watch.add({ atMs: this.#deps.clock.monoMs(), receivedPackets })) {
+    const sentNow = sent === undefined || this.#sentPackets === undefined ? undefined : sent - this.#sentPackets;
+    this.#sentPackets = sent;
+    const expectsPackets = this.#content.expectsPackets(sentNow);
+    if (this.#watch.add({ atMs: this.#deps.clock.monoMs(), receivedPackets, expectsPackets })) {
       this.emit("doubt");
       this.restartIce();
     }
@@ -301,16 +330,47 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   }
 
   #drop(): void {
+    const pc = this.#detach();
+    if (pc === undefined) return;
+    pc.close();
+    this.#content.dropped();
+  }
+
+  /** Another PeerConnection is about to take the place of this one. */
+  #retire(): void {
+    const wasOfUse = this.#hasConnected;
+    if (!wasOfUse) {
+      this.#drop();
+      return;
+    }
+    const pc = this.#detach();
+    if (pc === undefined) return;
+    this.#releaseRetired();
+    this.#retired = pc;
+    this.#content.retired();
+  }
+
+  #releaseRetired(): void {
+    this.#cancel("takeOver");
+    const pc = this.#retired;
+    if (pc === undefined) return;
+    this.#retired = undefined;
+    pc.close();
+    this.#content.released();
+  }
+
+  /** From here on the PeerConnection is nobody's. */
+  #detach(): RTCPeerConnection | undefined {
     for (const name of ["connect", "sample", "restart", "rebuild"] as const) this.#cancel(name);
     this.#watch = new PathWatch();
     this.#packetsAtRestart = undefined;
+    this.#sentPackets = undefined;
     this.#isOpen = false;
+    this.#hasConnected = false;
     const pc = this.#pc;
-    if (pc === undefined) return;
+    if (pc !== undefined) this.#generation += 1;
     this.#pc = undefined;
-    this.#generation += 1;
-    pc.close();
-    this.#content.dropped();
+    return pc;
   }
 
   #setState(state: MediaState): void {
@@ -319,7 +379,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.emit("state", state);
   }
 
-  #setTimer(name: "connect" | "sample" | "restart" | "rebuild", delayMs: number, callback: () => void): void {
+  #setTimer(name: TimerName, delayMs: number, callback: () => void): void {
     this.#cancel(name);
     this.#timers[name] = this.#deps.clock.after(delayMs, () => {
       delete this.#timers[name];
@@ -327,17 +387,26 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     });
   }
 
-  #cancel(name: "connect" | "sample" | "restart" | "rebuild"): void {
+  #cancel(name: TimerName): void {
     this.#timers[name]?.cancel();
     delete this.#timers[name];
   }
 }
 
-/** Everything that came in on the selected pair: media, feedback, answers to our checks. Undefined: none, or the browser does not tell. */
-async function receivedPacketsOf(pc: RTCPeerConnection): Promise<number | undefined> {
+interface PacketCounts {
+  /** Everything that came in on the selected pair: media, feedback, answers to our checks. Undefined: no pair, or the browser does not tell. */
+  readonly received: number | undefined;
+  /** Media and feedback that went out. */
+  readonly sent: number | undefined;
+}
+
+async function packetsOf(pc: RTCPeerConnection): Promise<PacketCounts> {
   const report = await pc.getStats();
   const pair = selectedPair([...(report.values() as Iterable<StatsEntry>)]);
-  if (pair === undefined) return undefined;
+  if (pair === undefined) return { received: undefined, sent: undefined };
   const count = (name: string): number => (typeof pair[name] === "number" ? pair[name] : 0);
-  return count("packetsReceived") + count("responsesReceived") + count("requestsReceived");
+  return {
+    received: count("packetsReceived") + count("responsesReceived") + count("requestsReceived"),
+    sent: typeof pair["packetsSent"] === "number" ? pair["packetsSent"] : undefined,
+  };
 }

@@ -33,6 +33,9 @@ export interface PublisherEvents {
   placed: readonly [track: OutgoingTrack];
 }
 
+/** For so many packets there is feedback within a look's time. */
+const feedbackPackets = 15;
+
 interface Entry {
   readonly outgoing: OutgoingTrack;
   readonly placed: PromiseWithResolvers<void>;
@@ -192,6 +195,20 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
 
   dropped(): void {
     for (const entry of this.#entries) entry.transceiver = undefined;
+  }
+
+  /** It goes on sending until its successor is connected. */
+  retired(): void {
+    this.dropped();
+  }
+
+  readonly isTakenOver = true;
+
+  released(): void {}
+
+  expectsPackets(sentPackets: number | undefined): boolean {
+    if (sentPackets !== undefined) return sentPackets >= feedbackPackets;
+    return this.#entries.some(({ outgoing: { track, muted }, removed }) => !removed && track !== null && !muted);
   }
 
   #addTo(pc: RTCPeerConnection, entry: Entry): void {

@@ -10,6 +10,8 @@ import { grownPairs, planSlots, type BindingWish, type Demand, type SlotPair } f
 
 /** A slot with what comes out of it. */
 export interface SlotView {
+  /** Of this section of this PeerConnection: while one takes over from another there are two of each mid. */
+  readonly id: string;
   readonly mid: string;
   readonly kind: "audio" | "video";
   readonly track: MediaStreamTrack;
@@ -29,12 +31,14 @@ export interface SubscriberEvents {
   /** A new audio slot, to be played. */
   audioSlot: readonly [slot: SlotView];
   /** Its track is gone. */
-  audioSlotGone: readonly [mid: string];
+  audioSlotGone: readonly [slotId: string];
 }
 
 export interface SubscriberOptions {
   readonly initialPairs: number;
   readonly maxPairs: number;
+  /** Whether packets of the streams that are received should be coming now: somebody is there who is not muted. */
+  readonly expectsMedia: () => boolean;
 }
 
 /** Packets are looked at so often while a picture is awaited, and else. A look costs some microseconds a slot. */
@@ -44,6 +48,7 @@ const steadyPollMs = 200;
 const retryBindMs = 1_000;
 
 interface Slot {
+  readonly id: string;
   readonly mid: string;
   readonly kind: "audio" | "video";
   readonly transceiver: RTCRtpTransceiver;
@@ -69,6 +74,10 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   readonly #options: SubscriberOptions;
   #pairs: Pair[] = [];
   #slots = new Map<string, Slot>();
+  /** Of the PeerConnection before, what it showed and the new one does not show yet. */
+  #retired: Slot[] = [];
+  /** Counts PeerConnections. */
+  #generation = 0;
   #assigned: ReadonlyMap<number, string> = new Map();
   #demands: readonly Demand[] = [];
   #speakerMids: readonly string[] = [];
@@ -110,8 +119,8 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   }
 
   /** For statistics. */
-  streamOf(mid: string): number {
-    return this.#slots.get(mid)?.watch.shown ?? 0;
+  slotIdOf(mid: string): string {
+    return this.#slots.get(mid)?.id ?? "";
   }
 
   close(): void {
@@ -150,11 +159,40 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   }
 
   dropped(): void {
+    for (const slot of this.#slots.values()) this.#letGo(slot);
+    this.#forget();
+  }
+
+  retired(): void {
     for (const slot of this.#slots.values()) {
-      this.#assign(slot, undefined);
-      this.#emitChanges(slot, slot.watch.expect(0));
-      if (slot.kind === "audio") this.emit("audioSlotGone", slot.mid);
+      if (slot.watch.shown === 0) this.#letGo(slot);
+      else this.#retired.push(slot);
     }
+    this.#forget();
+    this.#schedulePoll();
+  }
+
+  get isTakenOver(): boolean {
+    return this.#retired.length === 0;
+  }
+
+  released(): void {
+    for (const slot of this.#retired.splice(0)) this.#letGo(slot);
+  }
+
+  expectsPackets(): boolean {
+    return this.#options.expectsMedia();
+  }
+
+  /** Its PeerConnection is gone, or another slot brings what it brought. */
+  #letGo(slot: Slot): void {
+    this.#assign(slot, undefined);
+    this.#emitChanges(slot, slot.watch.expect(0));
+    if (slot.kind === "audio") this.emit("audioSlotGone", slot.id);
+  }
+
+  #forget(): void {
+    this.#generation += 1;
     this.#pairs = [];
     this.#slots = new Map();
     this.#assigned = new Map();
@@ -162,6 +200,23 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
     this.#growing = false;
     this.#poll?.cancel();
     this.#poll = undefined;
+  }
+
+  /** Lets go of the retired slots for which there is no more use. */
+  #retire(isDone: (slot: Slot) => boolean): void {
+    const done = this.#retired.filter(isDone);
+    if (done.length === 0) return;
+    this.#retired = this.#retired.filter((slot) => !done.includes(slot));
+    for (const slot of done) this.#letGo(slot);
+    if (this.isTakenOver) this.session.takenOver();
+  }
+
+  /** What is not wanted any more, or not by this name, must not stay because it is the last that was seen. */
+  #retireUnwanted(): void {
+    this.#retire(({ watch, kind }) => {
+      const wanted = this.#demands.some((demand) => demand.streamId === watch.shown && demand[kind] !== undefined);
+      return !wanted;
+    });
   }
 
   // ---- slots ----
@@ -185,6 +240,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
         if (mid === null || this.#slots.has(mid)) continue;
         const watch = new SlotWatch();
         this.#slots.set(mid, {
+          id: `${this.#generation}/${mid}`,
           mid,
           kind,
           transceiver,
@@ -268,6 +324,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   }
 
   #apply(): void {
+    this.#retireUnwanted();
     if (!this.session.isOpen) return;
     const { changed, speakersChanged, wantedPairs } = this.#plan();
     if (changed.length > 0 || speakersChanged) this.#bind(changed);
@@ -310,11 +367,16 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   // ---- who comes out ----
 
   #emitChanges(slot: Slot, changes: readonly WatchChange[]): void {
-    for (const { type, streamId } of changes) this.emit(type, streamId, viewOf(slot));
+    for (const { type, streamId } of changes) {
+      this.emit(type, streamId, viewOf(slot));
+      if (type !== "shows" || this.#retired.includes(slot)) continue;
+      // It comes out here now: the PeerConnection before may stop.
+      this.#retire((old) => old.kind === slot.kind && old.watch.shown === streamId);
+    }
   }
 
   #schedulePoll(): void {
-    const slots = [...this.#slots.values()];
+    const slots = [...this.#slots.values(), ...this.#retired];
     const periodMs = slots.some(({ watch }) => watch.isPending)
       ? pendingPollMs
       : slots.some(({ watch }) => !watch.isIdle)
@@ -329,7 +391,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
 
   /** Looks at the packets now; also called for each new picture that is drawn. */
   look(): void {
-    for (const slot of this.#slots.values()) {
+    for (const slot of [...this.#slots.values(), ...this.#retired]) {
       if (slot.watch.isIdle || !canSeeSources(slot)) continue;
       const source = currentSource(slot.transceiver.receiver.getContributingSources());
       this.#emitChanges(slot, slot.watch.observe(source));
@@ -338,8 +400,8 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   }
 }
 
-function viewOf({ mid, kind, key, transceiver }: Slot): SlotView {
-  return { mid, kind, key, track: transceiver.receiver.track };
+function viewOf({ id, mid, kind, key, transceiver }: Slot): SlotView {
+  return { id, mid, kind, key, track: transceiver.receiver.track };
 }
 
 function canSeeSources({ transceiver }: Slot): boolean {

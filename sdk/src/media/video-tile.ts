@@ -37,6 +37,19 @@ export class VideoTile {
     this.#watchFirstPicture(this.#turn);
   }
 
+  /** The same picture out of another track, which shows it already: the last one stays until the next is drawn. */
+  takeOver(track: MediaStreamTrack): void {
+    const stream = this.element.srcObject;
+    const before = this.#track;
+    if (before === undefined || !(stream instanceof MediaStream)) {
+      this.setTrack(track);
+      return;
+    }
+    this.#track = track;
+    stream.addTrack(track);
+    stream.removeTrack(before);
+  }
+
   setVerified(verified: boolean): void {
     if (this.#isVerified === verified) return;
     this.#isVerified = verified;

@@ -11,9 +11,16 @@ import type {
 } from "../api/options.ts";
 import type { LocalParticipant, LocalTrackPublication } from "../api/participant.ts";
 import type { Attributes, TrackSource } from "../api/values.ts";
-import { createLocalAudioTrack, createLocalScreenTracks, createLocalVideoTrack } from "../devices.ts";
+import {
+  createLocalAudioTrack,
+  createLocalScreenTracks,
+  createLocalVideoTrack,
+  reopenerOf,
+  type Reopen,
+} from "../devices.ts";
 import type { OutgoingTrack, Publisher } from "../media/publisher.ts";
-import { LocalPublication, type LocalPublicationDeps } from "./local-publication.ts";
+import { LocalPublication, type LocalPublicationDeps, type TrackOrigin } from "./local-publication.ts";
+import type { Phase } from "./membership.ts";
 import { ParticipantState } from "./participant-state.ts";
 
 export type RoomMethod = NonNullable<MessageInitShape<typeof RoomRequestSchema>["method"]>;
@@ -24,16 +31,15 @@ export interface LocalParticipantDeps {
   /** Undefined: no WebRTC here. */
   readonly publisher: Publisher | undefined;
   request(method: RoomMethod): Promise<void>;
-  /** Whether offers may be made now; if not, the next join carries what is there. */
-  isJoined(): boolean;
+  /** Offers are made only in the room; before, the next join carries what is there. */
+  phase(): Phase;
   onPublished(publication: LocalPublication): void;
   onUnpublished(publication: LocalPublication): void;
+  onPublishFailed(publication: LocalPublication, error: ParleyError): void;
   onMuteChange(publication: LocalPublication, change: "muted" | "unmuted"): void;
   onEnded(publication: LocalPublication): void;
   onDeviceError(error: ParleyError, source: TrackSource): void;
 }
-
-type Opener = (() => Promise<MediaStreamTrack>) | undefined;
 
 /** The name of the stream a source belongs to by itself: a camera goes with its microphone, a screen with its sound. */
 const defaultStreams: Readonly<Record<TrackSource, string | undefined>> = {
@@ -76,8 +82,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     capture?: VideoCaptureOptions,
     publish?: TrackPublishOptions,
   ): Promise<LocalTrackPublication | undefined> {
-    const open = (): Promise<MediaStreamTrack> => {
-      const deviceId = this.#deviceIds.camera;
+    const open: Reopen = (otherId) => {
+      const deviceId = otherId ?? this.#deviceIds.camera;
       const chosen = deviceId === undefined ? {} : { deviceId };
       const options = { ...this.#deps.options.videoCaptureDefaults, ...chosen, ...capture };
       return createLocalVideoTrack(options, this.#deps.mediaDevices);
@@ -90,8 +96,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     capture?: AudioCaptureOptions,
     publish?: TrackPublishOptions,
   ): Promise<LocalTrackPublication | undefined> {
-    const open = (): Promise<MediaStreamTrack> => {
-      const deviceId = this.#deviceIds.microphone;
+    const open: Reopen = (otherId) => {
+      const deviceId = otherId ?? this.#deviceIds.microphone;
       const chosen = deviceId === undefined ? {} : { deviceId };
       const options = { ...this.#deps.options.audioCaptureDefaults, ...chosen, ...capture };
       return createLocalAudioTrack(options, this.#deps.mediaDevices);
@@ -117,9 +123,10 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
       );
       if ("contentHint" in video) video.contentHint = "detail";
       try {
-        const publishing = [this.#publish(video, { ...publish, source: "screen" }, undefined)];
+        const origin = { reopen: undefined, isOurs: true };
+        const publishing = [this.#publish({ track: video, ...origin }, { ...publish, source: "screen" })];
         if (audio !== undefined)
-          publishing.push(this.#publish(audio, { ...publish, source: "screen-audio" }, undefined));
+          publishing.push(this.#publish({ track: audio, ...origin }, { ...publish, source: "screen-audio" }));
         return (await Promise.all(publishing))[0];
       } catch (error) {
         video.stop();
@@ -130,14 +137,14 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   }
 
   publishTrack(track: MediaStreamTrack, options: TrackPublishOptions = {}): Promise<LocalTrackPublication> {
-    return this.#publish(track, options, undefined);
+    return this.#publish(originOf(track, options), options);
   }
 
   async unpublishTrack(what: MediaStreamTrack | LocalTrackPublication, stop?: boolean): Promise<void> {
     const publication = [...this.#all].find((one) => one === what || one.track === what);
     if (publication === undefined) return;
     this.#all.delete(publication);
-    if (stop ?? publication.reopen !== undefined) publication.track.stop();
+    if (stop ?? publication.isOurs) publication.track.stop();
     this.#deps.onUnpublished(publication);
     await this.#deps.publisher?.unpublish(publication.outgoing);
   }
@@ -167,7 +174,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
 
   /** Takes a track before the join, which then carries it. */
   prepublish(track: MediaStreamTrack, options: TrackPublishOptions = {}): void {
-    this.#publish(track, options, undefined).catch(() => undefined);
+    this.#publish(originOf(track, options), options).catch(() => undefined);
   }
 
   /** Another device, now and when the source is opened next. */
@@ -176,8 +183,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     const publication = this.getPublication(source);
     if (publication === undefined || publication.reopen === undefined) return;
     if (publication.muted && source === "camera") return;
-    const reopen = publication.reopen;
-    await publication.replaceTrack(await this.#opened(source, reopen));
+    await this.#opened(source, () => publication.switchDevice(deviceId));
   }
 
   deviceOf(source: "camera" | "microphone"): string | undefined {
@@ -186,7 +192,10 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
 
   /** We have left: what the SDK opened is closed. */
   close(): void {
-    for (const publication of this.#all) if (publication.reopen !== undefined) publication.track.stop();
+    for (const publication of this.#all) {
+      if (publication.isOurs) publication.track.stop();
+      void this.#deps.publisher?.unpublish(publication.outgoing);
+    }
     this.#all.clear();
   }
 
@@ -195,7 +204,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   #switch(
     source: "camera" | "microphone",
     enabled: boolean,
-    open: () => Promise<MediaStreamTrack>,
+    open: Reopen,
     publish: TrackPublishOptions = {},
   ): Promise<LocalTrackPublication | undefined> {
     return this.#exclusive(source, async () => {
@@ -207,7 +216,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
       if (!enabled) return undefined;
       const track = await this.#opened(source, open);
       try {
-        return await this.#publish(track, { ...publish, source }, open);
+        return await this.#publish({ track, reopen: open, isOurs: true }, { ...publish, source });
       } catch (error) {
         track.stop();
         throw error;
@@ -234,23 +243,41 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     }
   }
 
-  async #publish(track: MediaStreamTrack, options: TrackPublishOptions, reopen: Opener): Promise<LocalPublication> {
+  async #publish(origin: TrackOrigin, options: TrackPublishOptions): Promise<LocalPublication> {
     const { publisher } = this.#deps;
     if (publisher === undefined) throw sdkError("media-unsupported");
+    const { track } = origin;
     if ([...this.#all].some((one) => one.track === track))
       throw sdkError("bad-argument", "The track is published already.");
     const outgoing = this.#outgoingOf(track, options);
-    const publication = new LocalPublication(outgoing, track, reopen, this.#publicationDeps(publisher));
+    const publication = new LocalPublication(outgoing, origin, this.#publicationDeps(publisher));
     this.#all.add(publication);
+    const phase = this.#deps.phase();
+    const placing = phase === "in" ? publisher.publish(outgoing) : publisher.add(outgoing);
+    if (phase === "out" || phase === "waiting") {
+      // Nobody knows when that will be, so nobody is made to wait for it.
+      placing.then(
+        () => this.#deps.onPublished(publication),
+        (error: unknown) => this.#onRefused(publication, error),
+      );
+      return publication;
+    }
     try {
-      if (this.#deps.isJoined()) await publisher.publish(outgoing);
-      else await publisher.add(outgoing);
+      await placing;
     } catch (error) {
       this.#all.delete(publication);
       throw error;
     }
     this.#deps.onPublished(publication);
     return publication;
+  }
+
+  #onRefused(publication: LocalPublication, error: unknown): void {
+    // Taken back, or we have left: nothing to tell.
+    if (!this.#all.delete(publication)) return;
+    if (publication.isOurs) publication.track.stop();
+    const reason = error instanceof ParleyError ? error : sdkError("media-failed", String(error), error);
+    this.#deps.onPublishFailed(publication, reason);
   }
 
   #publicationDeps(publisher: Publisher): LocalPublicationDeps {
@@ -303,4 +330,9 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
       mid: "",
     };
   }
+}
+
+/** Of a track that the app gives us. */
+function originOf(track: MediaStreamTrack, { reopen }: TrackPublishOptions): TrackOrigin {
+  return { track, reopen: reopen ?? reopenerOf(track), isOurs: false };
 }

@@ -1,6 +1,7 @@
 import { sdkError } from "../api/error.ts";
 import type { LocalTrackPublication } from "../api/participant.ts";
 import type { Attributes, TrackKind, TrackSource } from "../api/values.ts";
+import type { Reopen } from "../devices.ts";
 import type { OutgoingTrack } from "../media/publisher.ts";
 import { publicationId } from "./remote-publication.ts";
 
@@ -12,23 +13,28 @@ export interface LocalPublicationDeps {
   onEnded(publication: LocalPublication): void;
 }
 
+/** Where a track comes from. */
+export interface TrackOrigin {
+  readonly track: MediaStreamTrack;
+  /** Opens the device again; undefined: it can only be silenced. */
+  readonly reopen: Reopen | undefined;
+  /** Ours to stop: the SDK opened it for this publication, the app does not hold it. */
+  readonly isOurs: boolean;
+}
+
 export class LocalPublication implements LocalTrackPublication {
   readonly outgoing: OutgoingTrack;
-  /** Opens the device again; undefined: the track is the app's, and is only silenced. */
-  readonly reopen: (() => Promise<MediaStreamTrack>) | undefined;
+  readonly reopen: Reopen | undefined;
   readonly #deps: LocalPublicationDeps;
   #track: MediaStreamTrack;
+  #isOurs: boolean;
 
-  constructor(
-    outgoing: OutgoingTrack,
-    track: MediaStreamTrack,
-    reopen: (() => Promise<MediaStreamTrack>) | undefined,
-    deps: LocalPublicationDeps,
-  ) {
+  constructor(outgoing: OutgoingTrack, { track, reopen, isOurs }: TrackOrigin, deps: LocalPublicationDeps) {
     this.outgoing = outgoing;
     this.reopen = reopen;
     this.#deps = deps;
     this.#track = track;
+    this.#isOurs = isOurs;
     this.#watchEnd(track);
     if (outgoing.muted) track.enabled = false;
   }
@@ -58,6 +64,11 @@ export class LocalPublication implements LocalTrackPublication {
     return this.#track;
   }
 
+  /** Whether the SDK opened its track for it. */
+  get isOurs(): boolean {
+    return this.#isOurs;
+  }
+
   async mute(): Promise<void> {
     if (this.muted) return;
     await this.silence();
@@ -78,14 +89,22 @@ export class LocalPublication implements LocalTrackPublication {
       throw error;
     }
     this.outgoing.muted = false;
-    if (fresh !== undefined) await this.#take(fresh);
+    if (fresh !== undefined) await this.#take(fresh, true);
     this.#track.enabled = true;
     this.#deps.onChange(this, "unmuted");
   }
 
   async replaceTrack(track: MediaStreamTrack): Promise<void> {
     if (track.kind !== this.kind) throw sdkError("bad-argument", `A track of kind ${this.kind} is needed.`);
-    await this.#take(track);
+    await this.#take(track, false);
+    track.enabled = !this.muted;
+  }
+
+  /** The same source on another device. */
+  async switchDevice(deviceId: string): Promise<void> {
+    if (this.reopen === undefined) return;
+    const track = await this.reopen(deviceId);
+    await this.#take(track, true);
     track.enabled = !this.muted;
   }
 
@@ -102,12 +121,13 @@ export class LocalPublication implements LocalTrackPublication {
     this.#deps.onChange(this, "muted");
   }
 
-  async #take(track: MediaStreamTrack): Promise<void> {
-    const old = this.#track;
+  async #take(track: MediaStreamTrack, isOurs: boolean): Promise<void> {
+    const old = { track: this.#track, isOurs: this.#isOurs };
     this.#track = track;
+    this.#isOurs = isOurs;
     this.#watchEnd(track);
     await this.#deps.replace(this.outgoing, track);
-    if (this.reopen !== undefined && old !== track) old.stop();
+    if (old.isOurs && old.track !== track) old.track.stop();
   }
 
   #watchEnd(track: MediaStreamTrack): void {

@@ -147,6 +147,13 @@ export class RemotePublication extends TypedEmitter<RemotePublicationEvents> imp
     return change;
   }
 
+  /** Nothing comes until the publisher is back. */
+  suspend(): void {
+    if (!this.#info.live) return;
+    this.#info = { ...this.#info, live: false };
+    this.emit("updated");
+  }
+
   /** A slot is to carry it; what comes out may still be somebody else. */
   setSlotTrack(track: MediaStreamTrack | undefined): void {
     this.#slotTrack = track;
@@ -154,10 +161,15 @@ export class RemotePublication extends TypedEmitter<RemotePublicationEvents> imp
     for (const { tile } of this.#tiles.values()) tile?.setTrack(track);
   }
 
-  /** The packets say that it comes out of its slot, or no longer. True when that is news. */
+  /** The packets say that it comes out of this track, or no longer. True when that is news. */
   setVerified(verified: boolean, track?: MediaStreamTrack): boolean {
+    const isSame = track === undefined || track === this.#slotTrack;
     if (track !== undefined) this.#slotTrack = track;
-    if (this.#isVerified === verified) return false;
+    if (this.#isVerified === verified) {
+      if (!isSame) this.#takeOver();
+      return !isSame;
+    }
+    if (!isSame) for (const { tile } of this.#tiles.values()) tile?.setTrack(track);
     this.#isVerified = verified;
     for (const [element, { tile }] of this.#tiles) {
       if (tile !== undefined) tile.setVerified(verified);
@@ -166,6 +178,15 @@ export class RemotePublication extends TypedEmitter<RemotePublicationEvents> imp
     if (verified && this.#slotTrack !== undefined) this.emit("subscribed", this.#slotTrack);
     else this.emit("unsubscribed");
     return true;
+  }
+
+  /** The same picture (or voice) out of another PeerConnection, without a break. */
+  #takeOver(): void {
+    for (const [element, { tile }] of this.#tiles) {
+      if (tile === undefined) this.#showAudio(element);
+      else if (this.#slotTrack !== undefined) tile.takeOver(this.#slotTrack);
+    }
+    if (this.#slotTrack !== undefined) this.emit("subscribed", this.#slotTrack);
   }
 
   fail(error: ParleyError): void {

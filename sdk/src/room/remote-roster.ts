@@ -58,6 +58,13 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
   putStream(stream: Stream): void {
     const participant = this.participants.get(stream.participantId);
     if (participant === undefined) return;
+    // Its publisher is making a new PeerConnection (a stream whose last track is unpublished ends): nobody has to go for that.
+    if (stream.tracks.length === 0) {
+      for (const publication of participant.publications.values()) {
+        if (publication.streamId === stream.streamId) publication.suspend();
+      }
+      return;
+    }
     const tracks = stream.tracks.filter((track, index) => !isBackup(track, stream.tracks.slice(0, index)));
     const present = new Set(tracks.map(({ mid }) => publicationId(stream.streamId, mid)));
     for (const publication of [...participant.publications.values()]) {

@@ -1,13 +1,16 @@
 import {
+  errorTable,
   LeaveReason as WireLeaveReason,
   Quality,
   Role as WireRole,
   RoomKind as WireRoomKind,
   Source,
   TrackKind as WireTrackKind,
+  type ErrorName,
   type Permissions as WirePermissions,
   type RoomInfo as WireRoomInfo,
 } from "@parley/protocol";
+import { ParleyError } from "../api/error.ts";
 import type {
   ConnectionQuality,
   LeaveReason,
@@ -94,4 +97,10 @@ export function roomInfoFromWire(info: WireRoomInfo): RoomInfo {
     participantCount: info.participantCount,
     createdAtUnixMs: Number(info.createdAtUnixMs),
   };
+}
+
+/** An error of the server's table that was told by an event of its own, without the error itself. */
+export function tableError(name: ErrorName): ParleyError {
+  const { number, retry, text } = errorTable[name];
+  return new ParleyError(name, { number, message: text, retryable: retry === "later" || retry === "changed" });
 }
