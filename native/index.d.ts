@@ -140,6 +140,8 @@ export interface LoadSnapshot {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly latencies: number;
+  /** The longest time any subscriber was without a media packet since its first one of the window, up to now. */
+  readonly longestGapUs: number;
   /** Media packets that publishers sent. */
   readonly published: number;
   readonly publisherNacked: number;

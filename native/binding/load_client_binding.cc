@@ -133,6 +133,7 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
     set("p50Us", s.p50_us);
     set("p99Us", s.p99_us);
     set("latencies", s.latencies);
+    set("longestGapUs", s.longest_gap_us);
     set("published", s.published.packets);
     set("publisherNacked", s.published.nacked);
     set("publisherRetransmitted", s.published.retransmitted);

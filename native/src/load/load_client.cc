@@ -233,9 +233,12 @@ LoadClient::Snapshot LoadClient::snapshot() {
     s.p50_us = totals_.latency.percentile_us(0.5);
     s.p99_us = totals_.latency.percentile_us(0.99);
     s.latencies = totals_.latency.count();
+    s.longest_gap_us = totals_.longest_gap_us;
+    const int64_t now = load_realtime_us();
     std::vector<int64_t> connects;
     for (const auto& [id, peer] : subscribers_) {
       s.missing += peer->missing();
+      s.longest_gap_us = std::max(s.longest_gap_us, peer->open_gap_us(now));
       s.authentication_failures += peer->authentication_failures();
       if (peer->state() == LoadState::kConnected) connects.push_back(peer->connect_time_us());
     }

@@ -52,6 +52,7 @@ LoadSubscriber::LoadSubscriber(std::shared_ptr<const DtlsCertificate> certificat
 }
 
 void LoadSubscriber::begin_window() {
+  last_received_us_ = 0;
   for (Stream* stream : {&video_, &audio_}) {
     stream->distinct = 0;
     if (stream->newest != 0) stream->first_counted = stream->newest + 1;
@@ -83,6 +84,10 @@ void LoadSubscriber::on_rtp(std::span<uint8_t> packet, const RtpHeader& header, 
     return;
   }
   ++totals_.distinct;
+  if (received_us != 0) {
+    if (last_received_us_ != 0) totals_.longest_gap_us = std::max(totals_.longest_gap_us, received_us - last_received_us_);
+    last_received_us_ = received_us;
+  }
   totals_.wire_bytes += wire_size;
   totals_.payload_bytes += header.payload_size;
   stream.stats.on_packet(sequence, header.timestamp, audio ? 48'000 : 90'000, now_us);

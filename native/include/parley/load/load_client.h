@@ -59,6 +59,8 @@ class LoadClient {
     uint64_t authentication_failures = 0;
     int64_t p50_us = 0, p99_us = 0;
     uint64_t latencies = 0;
+    // The longest time that any subscriber was without media since its first packet of the window, up to now.
+    int64_t longest_gap_us = 0;
     LoadPublisherCounters published;
     int64_t connect_p50_us = 0, connect_p99_us = 0;
   };

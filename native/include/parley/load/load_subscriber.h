@@ -54,6 +54,7 @@ struct LoadTotals {
   uint64_t sender_reports = 0;
   uint64_t wire_bytes = 0;     // of media packets that came first hand, with header and tag
   uint64_t payload_bytes = 0;  // of the same
+  int64_t longest_gap_us = 0;  // between two media packets of one subscriber, by the kernel's time stamps
   LatencyHistogram latency;
 };
 
@@ -68,6 +69,8 @@ class LoadSubscriber final : public LoadPeer {
   // Missing after repair, since the window began.
   uint64_t missing() const { return video_.missing() + audio_.missing(); }
   uint64_t distinct() const { return video_.distinct + audio_.distinct; }
+  // Since the last media packet, by the kernel's time stamps; 0 before the first of the window.
+  int64_t open_gap_us(int64_t realtime_us) const { return last_received_us_ == 0 ? 0 : realtime_us - last_received_us_; }
   bool has_media() const { return video_.sequences.started() && audio_.sequences.started(); }
 
  private:
@@ -106,6 +109,7 @@ class LoadSubscriber final : public LoadPeer {
   std::vector<uint16_t> wanted_;
   uint64_t drop_below_ = 0;
   uint32_t own_ssrc_ = 1;
+  int64_t last_received_us_ = 0;
   int64_t next_report_us_ = 0;
   int64_t next_transport_us_ = 0;
   int64_t next_nack_us_ = 0;
