@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import {
   BrowserClient,
   type Chromium,
@@ -46,6 +47,8 @@ const watcher = `(() => {
   };
 })()`;
 
+const inPage = readFileSync(new URL("./demo-in-page.js", import.meta.url), "utf8");
+
 /** Small pictures for two cores, and tones that no noise suppression removes. */
 const settings = { quality: "low", originalSound: true };
 
@@ -54,9 +57,22 @@ export interface DemoOptions {
   readonly name: string;
   readonly host?: boolean;
   readonly token?: string;
+  /** The camera shows a drawn person with this number instead of the fake device's picture: for pictures that one looks at. */
+  readonly portrait?: number;
+  readonly viewport?: { readonly width: number; readonly height: number };
+}
+
+export interface Focused {
+  readonly name: string;
+  readonly tag: string;
+  /** There is an outline. */
+  readonly isSeen: boolean;
+  readonly isInDialog: boolean;
 }
 
 export class DemoPage {
+  /** What {@link DemoPage.audit} and the drawn people need. */
+  static readonly inPage = inPage;
   readonly page: Page;
   readonly #client: BrowserClient;
 
@@ -68,7 +84,12 @@ export class DemoPage {
   /** Opens the demo's form. */
   static async open(chromium: Chromium, server: ParleyProcess, options: DemoOptions): Promise<DemoPage> {
     const page = await chromium.context.newPage();
+    if (options.viewport !== undefined) await page.setViewportSize(options.viewport);
     await page.addInitScript({ content: watcher });
+    await page.addInitScript({ content: inPage });
+    if (options.portrait !== undefined) {
+      await page.addInitScript({ content: `demoTest.sitBefore(${options.portrait})` });
+    }
     await page.addInitScript((text) => {
       localStorage.setItem("parley.demo.settings", text);
     }, JSON.stringify(settings));
@@ -105,6 +126,68 @@ export class DemoPage {
   /** Waits until this text is to be seen. */
   async reads(text: string | RegExp, deadlineMs = 5_000): Promise<void> {
     await this.page.getByText(text).first().waitFor({ timeout: deadlineMs });
+  }
+
+  /** What is wrong with the page for those who cannot see it, or not well; see `demo-in-page.js`. */
+  async audit(): Promise<readonly string[]> {
+    return (await this.page.evaluate("demoTest.audit()")) as readonly string[];
+  }
+
+  /** What has the focus now. */
+  async focused(): Promise<Focused> {
+    return (await this.page.evaluate("demoTest.focused()")) as Focused;
+  }
+
+  /** Waits until this has the focus: a heading, a field, a button, by its name. */
+  async hasFocus(name: string, tag?: string): Promise<void> {
+    let last: Focused | undefined;
+    await until(
+      async () => {
+        last = await this.focused();
+        return last.name === name && (tag === undefined || last.tag === tag);
+      },
+      { what: `the focus is on ${name}`, deadlineMs: 5_000, describe: () => last },
+    );
+  }
+
+  /** Goes by keys to what has this name; everything on the way, and itself, must show that it has the focus. */
+  async keyTo(name: string, key = "Tab"): Promise<void> {
+    const passed: string[] = [];
+    for (let presses = 0; presses < 60; presses += 1) {
+      await this.page.keyboard.press(key);
+      const focused = await this.focused();
+      assert.ok(focused.isSeen || focused.tag === "", `${focused.tag} ${focused.name} does not show the focus`);
+      if (focused.name === name) return;
+      passed.push(focused.name);
+    }
+    assert.fail(`${key} does not lead to ${name}, but to: ${passed.join(", ")}`);
+  }
+
+  /** Waits until a region that screen readers watch says this. */
+  async announces(text: string): Promise<void> {
+    await this.page.locator("[role=status], [role=alert], [role=log]", { hasText: text }).first().waitFor({
+      state: "attached",
+      timeout: 5_000,
+    });
+  }
+
+  /** Waits until what changed is on the screen: measured by observers, laid out by React, painted, and pictures are there. */
+  async drawn(): Promise<void> {
+    await this.page.evaluate(async () => {
+      for (let frames = 0; frames < 4; frames += 1) await new Promise((resolve) => requestAnimationFrame(resolve));
+    });
+    // A picture that is asked for in another size may be a moment away; where none comes (camera muted) the rest is still worth seeing.
+    await this.page
+      .waitForFunction(
+        () => {
+          const hasPicture = (video: HTMLVideoElement): boolean =>
+            video.readyState >= 2 && getComputedStyle(video).visibility === "visible";
+          return [...document.querySelectorAll("video")].every(hasPicture);
+        },
+        undefined,
+        { timeout: 3_000 },
+      )
+      .catch(() => undefined);
   }
 
   tile(name: string, kind: "person" | "screen" = "person"): string {
@@ -156,8 +239,18 @@ export class DemoPage {
     await until(async () => (await this.heard()).length === 0, { what: "nobody is heard", deadlineMs });
   }
 
-  /** Frames that came in so far, whether shown or not. */
-  async framesReceived(): Promise<number> {
-    return (await this.page.evaluate("demoWatch.framesReceived()")) as number;
+  /** Waits until no pictures come in any more, shown or not. */
+  async receivesNothing(deadlineMs = 8_000): Promise<void> {
+    let before = -1;
+    await until(
+      async () => {
+        const frames = (await this.page.evaluate("demoWatch.framesReceived()")) as number;
+        const isStill = frames === before;
+        before = frames;
+        return isStill;
+      },
+      // Of 15 frames a second some would have come between two looks.
+      { what: "no pictures come in", deadlineMs, intervalMs: 700, describe: () => `${before} frames` },
+    );
   }
 }

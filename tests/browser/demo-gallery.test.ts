@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Room } from "@parley/sdk";
 import {
@@ -14,26 +11,24 @@ import {
   until,
   writeCaptureFiles,
 } from "@parley/testing";
+import { desktop, phone, Shots } from "../demo-shots.ts";
 import { DemoPage } from "../demo-stage.ts";
 import { SdkPage } from "../sdk-stage.ts";
 
 /** Many people in the demo: pages, views, and how it looks on a desk and in a hand, by day and by night. */
 
-const limit = { timeout: 60_000 };
-const desktop = { width: 1280, height: 800 };
-const phone = { width: 390, height: 844 };
+const limit = { timeout: 90_000 };
 
 let server: ParleyProcess;
 let capture: CaptureFiles;
 let chromium: Chromium;
-let screenshots: string;
+let shots: Shots;
 
 before(async () => {
-  screenshots = await mkdtemp(join(tmpdir(), "parley-demo-screenshots-"));
-  console.log(`screenshots: ${screenshots}`);
+  shots = await Shots.open();
   capture = await writeCaptureFiles("anna");
   server = await startParley();
-  chromium = await startChromium(capture);
+  chromium = await startChromium({ ...capture, viewport: desktop });
 });
 after(async () => {
   await chromium?.close();
@@ -41,52 +36,73 @@ after(async () => {
   assert.equal(await server?.stop(), 0, server?.lines().slice(-20).join("\n"));
 });
 
-const looks = {
-  desktop: { size: desktop, schemes: ["light", "dark"] },
-  phone: { size: phone, schemes: ["dark", "light"] },
-} as const;
-
-/** One picture per look: two of four, or all. Settled: what moves has arrived. */
-async function shoot(demo: DemoPage, name: string, all = false): Promise<void> {
-  for (const [device, { size, schemes }] of Object.entries(looks)) {
-    await demo.page.setViewportSize(size);
-    for (const colorScheme of all ? schemes : [schemes[0]]) {
-      await demo.page.emulateMedia({ colorScheme });
-      await demo.page.waitForTimeout(300);
-      await demo.page.screenshot({ path: join(screenshots, `${name}-${device}-${colorScheme}.png`) });
-      const overflow = await demo.page.evaluate("document.documentElement.scrollWidth - innerWidth");
-      assert.ok(Number(overflow) <= 0, `${name} is wider than a ${device} by ${String(overflow)} px`);
-    }
-  }
-  await demo.page.setViewportSize(desktop);
-  await demo.page.emulateMedia({ colorScheme: "light" });
+/** Each is a user of their own: one user has few connections. */
+async function tokenOf(user: string): Promise<string> {
+  const query = new URLSearchParams({ user, publish: "true", data: "true" });
+  const response = await fetch(`${server.url}/v1/dev/token?${query}`);
+  return ((await response.json()) as { readonly token: string }).token;
 }
 
 /** People without camera: from Node, where they cost nothing. */
 async function guests(room: string, names: readonly string[]): Promise<readonly Room[]> {
-  const token = await server.token({ room, publish: true, subscribe: true });
   const all: Room[] = [];
   for (const name of names) {
     const guest = new Room();
+    const token = await tokenOf(name);
     await guest.connect(server.url, token, { room, name });
     all.push(guest);
   }
   return all;
 }
 
-/** People with a camera, in one page, who look at nobody. */
-async function publishers(room: string, people: readonly Person[], only?: "pictures only"): Promise<SdkPage> {
+/** People with test cards, in one page, who look at nobody and say nothing. */
+async function publishers(room: string, people: readonly Person[]): Promise<SdkPage> {
   const page = await SdkPage.open(chromium);
   const token = await server.token({ room, publish: true, subscribe: true });
   for (const person of people) {
     const media = await page.makeMedia(person);
-    const request = { name: person, url: server.url, token, room, options: { receive: false } };
-    await page.join(only === undefined ? { ...request, media } : request);
-    if (only === undefined) continue;
+    await page.join({ name: person, url: server.url, token, room, options: { receive: false } });
     const picture = `parleyTest.medias.get(${media}).stream.getVideoTracks()[0]`;
     await page.room(person, `void (await room.localParticipant.publishTrack(${picture}))`);
   }
   return page;
+}
+
+/** Drawn people with a camera, in one page; the first of them can speak. */
+class Sitters {
+  readonly page: SdkPage;
+  readonly #room: string;
+  #count = 0;
+
+  private constructor(page: SdkPage, room: string) {
+    this.page = page;
+    this.#room = room;
+  }
+
+  static async open(room: string): Promise<Sitters> {
+    const page = await SdkPage.open(chromium);
+    await page.client.page.evaluate(DemoPage.inPage);
+    return new Sitters(page, room);
+  }
+
+  async join(name: string): Promise<void> {
+    const { page } = this;
+    const token = await server.token({ room: this.#room, publish: true, subscribe: true });
+    await page.join({ name, url: server.url, token, room: this.#room, options: { receive: false } });
+    this.#count += 1;
+    await page.room(name, `void (await room.localParticipant.publishTrack(demoTest.person(${this.#count})))`);
+  }
+
+  async speak(name: string): Promise<void> {
+    const media = await this.page.makeMedia("ben");
+    const voice = `parleyTest.medias.get(${media}).stream.getAudioTracks()[0]`;
+    await this.page.room(name, `void (await room.localParticipant.publishTrack(${voice}))`);
+  }
+
+  async share(name: string): Promise<void> {
+    const options = `{ source: "screen", stream: "screen" }`;
+    await this.page.room(name, `void (await room.localParticipant.publishTrack(demoTest.screen(), ${options}))`);
+  }
 }
 
 const names = [
@@ -98,90 +114,165 @@ const names = [
   "Nora Lind",
   "Tom Baker",
   "Ines Dias",
-];
+  "Ola Nord",
+  "Pia Kern",
+  "Kofi Mensah",
+  "Yuki Sato",
+  "Elena Popescu",
+  "Max Huber",
+  "Aisha Khan",
+  "Lucas Moreau",
+  "Hana Novak",
+  "Diego Vega",
+  "Freya Dahl",
+  "Omar Aziz",
+  "Ruth Stein",
+  "Bo Lindqvist",
+  "Maximiliane von Hohenstein-Waldburg zu Lichtenfels",
+  "Greta Frost",
+] as const;
 
-test("[SIG-6] looks: form, meeting, speaker view, people, chat, lobby, end", limit, async () => {
+/** Waits until a tile's picture is there, whatever it shows. */
+async function hasPicture(demo: DemoPage, name: string, kind: "person" | "screen" = "person"): Promise<void> {
+  await demo.page.waitForFunction(
+    (selector) => {
+      const video = document.querySelector<HTMLVideoElement>(selector);
+      return video !== null && video.videoWidth > 0 && getComputedStyle(video).visibility === "visible";
+    },
+    `${demo.tile(name, kind)} video`,
+    { timeout: 10_000 },
+  );
+}
+
+test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, settings, end", limit, async () => {
   const room = "design-review";
-  const anna = await DemoPage.open(chromium, server, { room, name: "Anna Berg", host: true });
+  const anna = await DemoPage.open(chromium, server, { room, name: "Anna Berg", host: true, portrait: 0 });
   await anna.reads("Your name");
   await anna.page.locator(".preview video").waitFor();
-  await shoot(anna, "form", true);
+  await anna.page.locator(".level-meter .is-lit").first().waitFor();
+  await shots.take(anna, "form", "all");
   await anna.click("Join");
   await anna.inMeeting();
-  const page = await publishers(room, ["ben", "carla"]);
-  const others = await guests(room, names.slice(0, 4));
-  // Pages behind others draw rarely.
+  await anna.reads("Nobody else is here yet");
+  await shots.take(anna, "alone", "all");
+  const sitters = await Sitters.open(room);
+  await sitters.join("Mira Okafor");
+  await sitters.join("Jonas Weber");
+  await sitters.speak("Mira Okafor");
+  const others = await guests(room, ["Li Wei", "Sofia Rossi"]);
   await anna.page.bringToFront();
-  for (const person of ["ben", "carla"] as const) await anna.sees(person, person);
+  await Promise.all([hasPicture(anna, "Mira Okafor"), hasPicture(anna, "Jonas Weber")]);
+  await anna.page.locator(`${anna.tile("Mira Okafor")}.is-speaking`).waitFor();
   await others[0]?.localParticipant.setHandRaised(true);
-  await shoot(anna, "meeting", true);
-  await anna.page.getByRole("button", { name: "Pin carla", exact: true }).focus();
-  await anna.page.keyboard.press("Enter");
-  await shoot(anna, "pinned");
-  await anna.page.keyboard.press("Enter");
-  await others[1]?.localParticipant.sendData("Shall we start with the new icons?", { topic: "chat" });
-  await others[2]?.localParticipant.sendData("Yes. The draft: https://example.org/icons", { topic: "chat" });
+  await anna.reads("Li Wei raised a hand");
+  await shots.take(anna, "meeting", "all");
+  await anna.click("Speaker view");
+  await anna.page.getByRole("button", { name: "Grid view", exact: true }).waitFor();
+  await shots.take(anna, "speaker", "all");
+  await anna.click("Grid view");
+
+  await others[0]?.localParticipant.sendData("Shall we start with the new icons?", { topic: "chat" });
+  await others[1]?.localParticipant.sendData("Yes. The draft: https://example.org/icons", { topic: "chat" });
+  await anna.reads("Yes. The draft");
   await anna.click(/^Chat/);
   await anna.page.getByLabel("Message to everybody").fill("Two minutes, I am looking for it");
   await anna.click("Send");
-  await anna.reads("Two minutes");
-  await shoot(anna, "chat");
+  await anna.page.locator(".message", { hasText: "Two minutes" }).waitFor();
+  await shots.take(anna, "chat", "all");
+
   await anna.click("People");
   await anna.page.getByRole("switch", { name: "Lobby" }).click();
+  await anna.page.getByRole("switch", { name: "Lobby", checked: true }).waitFor();
   const waiting = await DemoPage.open(chromium, server, { room, name: "Elif Demir" });
   await waiting.click("Join");
   await waiting.reads("You are in the lobby");
-  await shoot(waiting, "lobby");
+  await shots.take(waiting, "lobby");
   await anna.page.bringToFront();
   await anna.page.getByRole("button", { name: "Let Elif Demir in" }).waitFor();
-  await anna.click("Actions for ben");
-  await shoot(anna, "people");
-  await anna.page.setViewportSize(phone);
+  await anna.click("Actions for Mira Okafor");
+  await shots.take(anna, "people", "all");
+  await anna.click("Remove");
+  await shots.take(anna, "remove");
+  await anna.page.keyboard.press("Escape");
+  await anna.click("Move to a breakout room");
+  await shots.take(anna, "breakout");
+  await anna.page.keyboard.press("Escape");
   await anna.click("Close panel");
+
+  await sitters.share("Jonas Weber");
+  await anna.page.bringToFront();
+  await hasPicture(anna, "Jonas Weber", "screen");
+  await shots.take(anna, "screen", "all");
+  await anna.page.setViewportSize(phone);
   await anna.click(/^More/);
-  await anna.page.waitForTimeout(200);
-  await anna.page.screenshot({ path: join(screenshots, "more-phone-light.png") });
+  await shots.take(anna, "more", "phone");
   await anna.page.keyboard.press("Escape");
   await anna.page.setViewportSize(desktop);
   await anna.click("Settings");
   await anna.reads("Round trip");
-  await shoot(anna, "settings");
+  await shots.take(anna, "settings", "all");
   await anna.page.keyboard.press("Escape");
   await anna.click("Leave");
   await anna.reads("You have left");
-  await shoot(anna, "left");
+  await shots.take(anna, "left");
   for (const guest of others) await guest.disconnect();
-  await Promise.all([page.client.page.close(), waiting.page.close(), anna.page.close()]);
+  await Promise.all([sitters.page.client.page.close(), waiting.page.close(), anna.page.close()]);
+  shots.check();
+});
+
+test("[SIG-6] the grid holds 1 to 25 tiles, all inside the stage, and more on pages", limit, async () => {
+  const room = "all-hands";
+  const anna = await DemoPage.join(chromium, server, { room, name: "Anna Berg", portrait: 0 });
+  const sitters = await Sitters.open(room);
+  const others: Room[] = [];
+  const isTaken = new Set([2, 4, 6, 9, 25]);
+  let count = 1;
+  // One more than there is room for at last.
+  for (const name of [...names, "Zoe Last"]) {
+    if (count < 5) await sitters.join(name);
+    else others.push(...(await guests(room, [name])));
+    count += 1;
+    if (!isTaken.has(count)) continue;
+    await anna.page.bringToFront();
+    await until(async () => (await anna.page.locator(".tile").count()) === count, {
+      what: `${count} tiles`,
+      deadlineMs: 8_000,
+    });
+    for (const sitter of names.slice(0, Math.min(count - 1, 4))) await hasPicture(anna, sitter);
+    await shots.take(anna, `tiles-${count}`);
+  }
+  await anna.reads("Page 1 of 2");
+  assert.equal(await anna.page.locator(".tile").count(), 25);
+  await anna.click("Next page");
+  await anna.hasTile("Zoe Last");
+  await shots.take(anna, "tiles-page-2");
+  for (const guest of others) await guest.disconnect();
+  await Promise.all([sitters.page.client.page.close(), anna.page.close()]);
+  shots.check();
 });
 
 test("[SIG-6] 15 people on a phone: pages; who is on another page is not received", limit, async () => {
   const room = "crowd";
-  const anna = await DemoPage.join(chromium, server, { room, name: "Anna" });
-  await anna.page.setViewportSize(phone);
-  const others = await guests(room, [...names, "Ola Nord", "Pia Kern", "Kofi Mensah", "Yuki Sato"]);
+  const anna = await DemoPage.join(chromium, server, { room, name: "Anna", viewport: phone });
+  const crowd = names.slice(0, 12);
+  const others = await guests(room, crowd);
   // They come last, so they stand on the last page; without a voice nobody is brought forward.
-  const page = await publishers(room, ["ben", "carla"], "pictures only");
+  const page = await publishers(room, ["ben", "carla"]);
   await anna.page.bringToFront();
   await anna.reads("Page 1 of 2");
   await anna.page.locator(anna.tile("ben")).waitFor({ state: "detached", timeout: 4_000 });
-  const grows = async (): Promise<boolean> => {
-    const before = await anna.framesReceived();
-    await anna.page.waitForTimeout(700);
-    return (await anna.framesReceived()) > before;
-  };
-  await until(async () => !(await grows()), { what: "no pictures come in on page 1", deadlineMs: 8_000 });
+  await anna.receivesNothing();
   await anna.click("Next page");
   await anna.sees("ben", "ben");
   await anna.sees("carla", "carla");
   await anna.click("Previous page");
-  await until(async () => !(await grows()), { what: "no pictures come in any more", deadlineMs: 8_000 });
+  await anna.receivesNothing();
   await anna.page.keyboard.press("PageDown");
   await anna.sees("ben", "ben");
   // Everybody has room on a desk.
   await anna.page.setViewportSize(desktop);
-  for (const name of [...names, "ben", "carla"]) await anna.hasTile(name);
+  for (const name of [...crowd, "ben", "carla"]) await anna.hasTile(name);
   await anna.sees("carla", "carla");
-  await anna.page.screenshot({ path: join(screenshots, "crowd-desktop-light.png") });
   for (const guest of others) await guest.disconnect();
   await Promise.all([page.client.page.close(), anna.page.close()]);
 });

@@ -97,6 +97,7 @@ export function App(): ReactElement {
       <MeetingScreen
         meeting={meeting}
         settings={settings}
+        canInvite={link.token === undefined}
         onSettings={changeSettings}
         onLeave={() => leave(meeting, entry)}
         onReturnHome={() => {

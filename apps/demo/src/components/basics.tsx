@@ -36,12 +36,17 @@ export function Dialog(props: {
   const { title, onClose, children, className = "" } = props;
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const close = useRef(onClose);
+  close.current = onClose;
   useEffect(() => {
     const dialog = element.current;
     if (dialog === null) return;
     const before = document.activeElement;
+    // Browsers may close it without asking: at a second Escape, or with the back gesture.
+    dialog.onclose = () => close.current();
     dialog.showModal();
     return () => {
+      dialog.onclose = null;
       dialog.close();
       if (before instanceof HTMLElement) before.focus();
     };
@@ -104,15 +109,19 @@ export function Switch(props: {
 
 export function Select<T extends string>(props: {
   readonly label: string;
+  readonly hint?: string;
   readonly value: T;
   readonly options: readonly { readonly value: T; readonly label: string }[];
   readonly onChange: (value: T) => void;
   readonly disabled?: boolean;
 }): ReactElement {
-  const { label, value, options, onChange, disabled = false } = props;
+  const { label, hint, value, options, onChange, disabled = false } = props;
   return (
     <label className="field">
-      <span>{label}</span>
+      <span>
+        {label}
+        {hint === undefined ? null : <small className="hint"> {hint}</small>}
+      </span>
       <select value={value} disabled={disabled} onChange={(event) => onChange(event.target.value as T)}>
         {options.map((option) => (
           <option key={option.value} value={option.value}>
@@ -134,15 +143,16 @@ export function initialsOf(name: string): string {
 
 const avatarColours = 8;
 
-/** The same name has the same colour everywhere. */
+/** The class of somebody's colour: the same name has the same one everywhere. FNV-1a, because near names should differ. */
+export function colourOf(name: string): string {
+  let hash = 0x811c9dc5;
+  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return `colour-${(hash >>> 13) % avatarColours}`;
+}
+
 export function Avatar(props: { readonly name: string; readonly small?: boolean }): ReactElement {
-  let sum = 0;
-  for (const character of props.name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 9973;
   return (
-    <span
-      className={`avatar avatar-${sum % avatarColours}${props.small === true ? " avatar-small" : ""}`}
-      aria-hidden="true"
-    >
+    <span className={`avatar ${colourOf(props.name)}${props.small === true ? " avatar-small" : ""}`} aria-hidden="true">
       {initialsOf(props.name)}
     </span>
   );

@@ -2,6 +2,7 @@ import { type ReactElement, type ReactNode, useState } from "react";
 import type { Meeting } from "../meeting/meeting.ts";
 import type { MeetingView } from "../meeting/view.ts";
 import { Dialog, phoneQuery, useMedia } from "./basics.tsx";
+import { useRoving } from "./roving.ts";
 import {
   CameraIcon,
   CameraOffIcon,
@@ -30,7 +31,8 @@ export interface ControlBarProps {
   readonly onPanel: (panel: Panel) => void;
   readonly onLayout: () => void;
   readonly onSettings: () => void;
-  readonly onInvite: () => void;
+  /** Undefined: a link alone lets nobody in. */
+  readonly onInvite: (() => void) | undefined;
   readonly onLeave: () => void;
 }
 
@@ -52,12 +54,15 @@ interface Control {
 export function ControlBar(props: ControlBarProps): ReactElement {
   const isPhone = useMedia(phoneQuery);
   const [isMoreOpen, setMoreOpen] = useState(false);
+  const roving = useRoving<HTMLDivElement>();
   const media = mediaControls(props);
   const rooms = roomControls(props);
   const leave: Control = { key: "leave", label: "Leave", icon: <LeaveIcon />, isLeave: true, run: props.onLeave };
+  // Turned to the side, everything is in the bar again.
+  if (!isPhone && isMoreOpen) setMoreOpen(false);
   if (!isPhone) {
     return (
-      <div className="bar" role="toolbar" aria-label="Meeting controls">
+      <div className="bar" role="toolbar" aria-label="Meeting controls" {...roving}>
         <div className="bar-group bar-main">{[...media, leave].map(drawn)}</div>
         <div className="bar-group bar-side">{rooms.map(drawn)}</div>
       </div>
@@ -69,8 +74,10 @@ export function ControlBar(props: ControlBarProps): ReactElement {
   const badge = behind.reduce((sum, one) => sum + (one.badge ?? 0), 0);
   const more: Control = { key: "more", label: "More", icon: <MoreIcon />, badge, run: () => setMoreOpen(true) };
   return (
-    <div className="bar" role="toolbar" aria-label="Meeting controls">
-      <div className="bar-group bar-main">{[...first, ...chat, more, leave].map(drawn)}</div>
+    <>
+      <div className="bar" role="toolbar" aria-label="Meeting controls" {...roving}>
+        <div className="bar-group bar-main">{[...first, ...chat, more, leave].map(drawn)}</div>
+      </div>
       {isMoreOpen ? (
         <Dialog title="More" className="sheet" onClose={() => setMoreOpen(false)}>
           <div className="sheet-grid">
@@ -86,7 +93,7 @@ export function ControlBar(props: ControlBarProps): ReactElement {
           </div>
         </Dialog>
       ) : null}
-    </div>
+    </>
   );
 }
 
@@ -189,7 +196,9 @@ function roomControls(props: ControlBarProps): Control[] {
       badge: view.unread,
       run: () => onPanel(panel === "chat" ? undefined : "chat"),
     },
-    { key: "invite", label: "Invite", icon: <LinkIcon />, run: props.onInvite },
+    ...(props.onInvite === undefined
+      ? []
+      : [{ key: "invite", label: "Invite", icon: <LinkIcon />, run: props.onInvite }]),
     { key: "settings", label: "Settings", icon: <SettingsIcon />, run: props.onSettings },
   ];
 }

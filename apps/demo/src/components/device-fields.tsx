@@ -22,10 +22,12 @@ export function useDevices(refresh: unknown): readonly MediaDeviceInfo[] {
 export function DeviceFields(props: {
   readonly devices: readonly MediaDeviceInfo[];
   readonly settings: Settings;
+  /** What is open now: its device is the choice when none was made. */
+  readonly open: Readonly<Partial<Record<DeviceChoice, MediaStreamTrack | undefined>>>;
   readonly choices: readonly DeviceChoice[];
   readonly onChoose: (choice: DeviceChoice, deviceId: string) => void;
 }): ReactElement {
-  const { devices, settings, choices, onChoose } = props;
+  const { devices, settings, open, choices, onChoose } = props;
   return (
     <>
       {choices.map((choice) => {
@@ -33,15 +35,15 @@ export function DeviceFields(props: {
         const own = devices.filter((device) => device.kind === kind && device.deviceId !== "");
         // Browsers without a choice of speakers list none.
         if (choice === "speaker" && own.length === 0) return null;
-        const chosen = own.some(({ deviceId }) => deviceId === settings[choice]) ? settings[choice] : "";
+        const wanted = [settings[choice], open[choice]?.getSettings().deviceId];
+        const chosen = wanted.find((id) => own.some(({ deviceId }) => deviceId === id)) ?? "";
         const options = own.map((device, index) => ({
           value: device.deviceId,
           label: device.label === "" ? `${label} ${index + 1}` : device.label,
         }));
         const hasDefault = own.some(({ deviceId }) => deviceId === "default");
-        const all = hasDefault
-          ? options
-          : [{ value: "", label: own.length === 0 ? "None found" : "Default" }, ...options];
+        const none = { value: "", label: own.length === 0 ? "None found" : "Default" };
+        const all = hasDefault || chosen !== "" ? options : [none, ...options];
         return (
           <Select
             key={choice}

@@ -3,7 +3,7 @@ import { type Capture, noCapture, openCapture } from "../devices/capture.ts";
 import { describeDeviceFailure, type Failure } from "../failures.ts";
 import { type MeetingLink, maxNameLength, roomInToken, tidyName } from "../link.ts";
 import type { Settings } from "../settings.ts";
-import { Avatar, Logo, Switch } from "./basics.tsx";
+import { Avatar, Logo, Switch, useMedia } from "./basics.tsx";
 import { DeviceFields, useDevices } from "./device-fields.tsx";
 import { CameraIcon, CameraOffIcon, MicrophoneIcon, MicrophoneOffIcon, SettingsIcon, WarningIcon } from "./icons.tsx";
 import { LevelMeter, MirrorVideo } from "./preview.tsx";
@@ -77,6 +77,19 @@ export function EntryScreen(props: EntryScreenProps): ReactElement {
     if (failure !== undefined) failureBox.current?.focus();
   }, [failure]);
 
+  const isNarrow = useMedia("(max-width: 860px)");
+  const deviceFields = (
+    <div className="preview-devices">
+      <DeviceFields
+        devices={devices}
+        settings={settings}
+        open={{ camera: camera.track, microphone: microphone.track }}
+        choices={["camera", "microphone", "speaker"]}
+        onChoose={(choice, deviceId) => onSettings({ [choice]: deviceId })}
+      />
+    </div>
+  );
+
   const isReady = tidyName(name) !== "" && tidyName(room) !== "";
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -132,14 +145,14 @@ export function EntryScreen(props: EntryScreenProps): ReactElement {
           </div>
           <DeviceProblem source="camera" capture={camera} onRetry={retryCamera} />
           <DeviceProblem source="microphone" capture={microphone} onRetry={retryMicrophone} />
-          <div className="preview-devices">
-            <DeviceFields
-              devices={devices}
-              settings={settings}
-              choices={["camera", "microphone", "speaker"]}
-              onChoose={(choice, deviceId) => onSettings({ [choice]: deviceId })}
-            />
-          </div>
+          {isNarrow ? (
+            <details className="preview-more">
+              <summary>Choose devices</summary>
+              {deviceFields}
+            </details>
+          ) : (
+            deviceFields
+          )}
         </section>
         <form className="entry-form" onSubmit={submit}>
           <h1>Join the meeting</h1>

@@ -102,3 +102,12 @@ export const LockIcon = icon(
   </>,
 );
 export const WarningIcon = icon(<path d="M12 4 2.8 19.500h18.400zM12 10v4.500m0 2.500v.2" />);
+export const MoveIcon = icon(
+  <path d="M11 4H6.500A2.5 2.5 0 0 0 4 6.500v11A2.5 2.5 0 0 0 6.500 20H11M10 12h10.500m0 0-4-4m4 4-4 4" />,
+);
+export const RemoveIcon = icon(
+  <>
+    <circle cx="10" cy="8" r="3.5" />
+    <path d="M3.5 20c0-3.6 2.9-6 6.5-6 2.2 0 4.1.9 5.3 2.300M16.500 11.500l5 5m0-5-5 5" />
+  </>,
+);

@@ -1,4 +1,4 @@
-import { type ReactElement, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactElement, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { inviteLink } from "../link.ts";
 import type { Meeting } from "../meeting/meeting.ts";
 import type { MeetingView } from "../meeting/view.ts";
@@ -6,7 +6,7 @@ import type { Settings } from "../settings.ts";
 import { Logo } from "./basics.tsx";
 import { ChatPanel } from "./chat-panel.tsx";
 import { ControlBar, type Panel } from "./control-bar.tsx";
-import { CloseIcon, LockIcon } from "./icons.tsx";
+import { CloseIcon, LinkIcon, LockIcon } from "./icons.tsx";
 import { NoticeList } from "./notice-list.tsx";
 import { PeoplePanel } from "./people-panel.tsx";
 import { SettingsDialog } from "./settings-dialog.tsx";
@@ -17,11 +17,13 @@ import { useShortcuts } from "./shortcuts.ts";
 export function MeetingScreen(props: {
   readonly meeting: Meeting;
   readonly settings: Settings;
+  /** Whether a link with nothing but the room's name lets others in. */
+  readonly canInvite: boolean;
   readonly onSettings: (change: Partial<Settings>) => void;
   readonly onLeave: () => void;
   readonly onReturnHome: () => void;
 }): ReactElement {
-  const { meeting, settings, onSettings, onLeave, onReturnHome } = props;
+  const { meeting, settings, canInvite, onSettings, onLeave, onReturnHome } = props;
   const view = useSyncExternalStore(meeting.subscribe, meeting.view);
   const [panel, setPanel] = useState<Panel>(undefined);
   const [layout, setLayout] = useState<LayoutChoice>("auto");
@@ -33,8 +35,19 @@ export function MeetingScreen(props: {
   useEffect(() => {
     title.current?.focus();
   }, [view.isWaiting]);
+  useEffect(() => {
+    const before = document.title;
+    document.title = `${view.roomId} · ${before}`;
+    return () => {
+      document.title = before;
+    };
+  }, [view.roomId]);
 
   const hasScreen = view.tiles.some(({ kind }) => kind === "screen");
+  // A screen that is shared from now on is shown large, whatever was chosen before there was one.
+  useEffect(() => {
+    if (hasScreen) setLayout((chosen) => (chosen === "grid" ? "auto" : chosen));
+  }, [hasScreen]);
   const shownLayout =
     pinned !== undefined || layout === "speaker" || (layout === "auto" && hasScreen) ? "speaker" : "grid";
   const switchLayout = (): void => {
@@ -86,22 +99,19 @@ export function MeetingScreen(props: {
         )}
       </header>
       <ConnectionBanner view={view} meeting={meeting} />
-      <Stage view={view} layout={layout} page={page} pinned={pinned} onPage={setPage} onPin={setPinned} />
-      {panel === undefined ? null : (
-        <aside className="panel" aria-label={panel === "people" ? "People" : "Chat"}>
-          <header className="panel-head">
-            <h2>{panel === "people" ? "People" : "Chat"}</h2>
-            <button type="button" className="plain-button" aria-label="Close panel" onClick={() => setPanel(undefined)}>
-              <CloseIcon />
-            </button>
-          </header>
-          {panel === "people" ? (
-            <PeoplePanel meeting={meeting} view={view} />
-          ) : (
-            <ChatPanel meeting={meeting} view={view} />
-          )}
-        </aside>
-      )}
+      <Stage view={view} layout={layout} page={page} pinned={pinned} onPage={setPage} onPin={setPinned}>
+        {canInvite && view.people.length === 1 && view.connection === "connected" ? <Alone onInvite={invite} /> : null}
+      </Stage>
+      {panel === "people" ? (
+        <SidePanel title="People" control="people" onClose={() => setPanel(undefined)}>
+          <PeoplePanel meeting={meeting} view={view} />
+        </SidePanel>
+      ) : null}
+      {panel === "chat" ? (
+        <SidePanel title="Chat" control="chat" onClose={() => setPanel(undefined)}>
+          <ChatPanel meeting={meeting} view={view} />
+        </SidePanel>
+      ) : null}
       <ControlBar
         meeting={meeting}
         view={view}
@@ -110,12 +120,14 @@ export function MeetingScreen(props: {
         onPanel={setPanel}
         onLayout={switchLayout}
         onSettings={() => setSettingsOpen(true)}
-        onInvite={invite}
+        onInvite={canInvite ? invite : undefined}
         onLeave={onLeave}
       />
+      <OwnState view={view} />
       <NoticeList
         notices={view.notices.filter(({ topic }) => !(panel === "people" && topic === "lobby"))}
         onDismiss={(key) => meeting.notices.dismiss(key)}
+        onHold={(isHeld) => meeting.notices.hold(isHeld)}
       />
       {isSettingsOpen ? (
         <SettingsDialog
@@ -126,6 +138,84 @@ export function MeetingScreen(props: {
         />
       ) : null}
     </main>
+  );
+}
+
+/** Beside the stage, on phones over it. The focus goes in, and back to the button it came from. */
+function SidePanel(props: {
+  readonly title: string;
+  readonly control: string;
+  readonly onClose: () => void;
+  readonly children: ReactNode;
+}): ReactElement {
+  const { title, control, onClose, children } = props;
+  const element = useRef<HTMLElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const hasFocus = useRef(false);
+  // A button that had the focus may be gone: who was let in waits no more.
+  useEffect(() => {
+    if (hasFocus.current && document.activeElement === document.body) heading.current?.focus();
+  });
+  useEffect(() => {
+    // The chat's line has taken it already.
+    if (element.current?.contains(document.activeElement) !== true) heading.current?.focus();
+    return () => {
+      if (document.activeElement !== document.body) return;
+      const button = document.querySelector<HTMLElement>(`[data-control="${control}"]`);
+      (button ?? document.querySelector<HTMLElement>('[data-control="more"]'))?.focus();
+    };
+  }, [control]);
+  return (
+    <aside
+      ref={element}
+      className="panel"
+      aria-label={title}
+      onFocus={() => {
+        hasFocus.current = true;
+      }}
+      onBlur={() => {
+        hasFocus.current = false;
+      }}
+    >
+      <header className="panel-head">
+        <h2 ref={heading} tabIndex={-1}>
+          {title}
+        </h2>
+        <button type="button" className="plain-button" aria-label="Close panel" onClick={onClose}>
+          <CloseIcon />
+        </button>
+      </header>
+      {children}
+    </aside>
+  );
+}
+
+/** An empty room says what to do about it. */
+function Alone(props: { readonly onInvite: () => void }): ReactElement {
+  return (
+    <div className="alone">
+      <p>
+        <strong>Nobody else is here yet</strong>
+        <span>Whoever opens the link can join.</span>
+      </p>
+      <button type="button" className="small-button" onClick={props.onInvite}>
+        <LinkIcon />
+        Copy the link
+      </button>
+    </div>
+  );
+}
+
+/** For screen readers: keys change these without any button having the focus. */
+function OwnState(props: { readonly view: MeetingView }): ReactElement {
+  const { microphone, camera, sharing, handRaised } = props.view;
+  return (
+    <div className="unseen" role="status" aria-atomic="false" aria-label="Your devices">
+      <p>{microphone ? "Microphone on" : "Microphone off"}</p>
+      <p>{camera ? "Camera on" : "Camera off"}</p>
+      <p>{sharing ? "You share your screen" : ""}</p>
+      <p>{handRaised ? "Your hand is raised" : ""}</p>
+    </div>
   );
 }
 
@@ -184,7 +274,11 @@ function Waiting(props: {
           Leave
         </button>
       </div>
-      <NoticeList notices={view.notices} onDismiss={(key) => meeting.notices.dismiss(key)} />
+      <NoticeList
+        notices={view.notices}
+        onDismiss={(key) => meeting.notices.dismiss(key)}
+        onHold={(isHeld) => meeting.notices.hold(isHeld)}
+      />
     </main>
   );
 }

@@ -6,9 +6,22 @@ import { CloseIcon, WarningIcon } from "./icons.tsx";
 export function NoticeList(props: {
   readonly notices: readonly Notice[];
   readonly onDismiss: (key: number) => void;
+  /** While somebody reads or is about to press a button, nothing goes away. */
+  readonly onHold: (isHeld: boolean) => void;
 }): ReactElement {
+  const { onHold } = props;
   return (
-    <div className="notices" role="status" aria-live="polite" aria-relevant="additions">
+    <div
+      className="notices"
+      role="status"
+      aria-live="polite"
+      aria-atomic="false"
+      aria-relevant="additions"
+      onMouseEnter={() => onHold(true)}
+      onMouseLeave={() => onHold(false)}
+      onFocus={() => onHold(true)}
+      onBlur={() => onHold(false)}
+    >
       {props.notices.map(({ key, tone, title, text, action }) => (
         <div key={key} className={`notice notice-${tone}`}>
           {tone === "info" ? null : <WarningIcon />}

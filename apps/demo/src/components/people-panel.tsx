@@ -1,4 +1,4 @@
-import { type ReactElement, useState } from "react";
+import { type ReactElement, type ReactNode, useRef, useState } from "react";
 import type { Meeting } from "../meeting/meeting.ts";
 import type { MeetingView, PersonView } from "../meeting/view.ts";
 import { maxNameLength, tidyName } from "../link.ts";
@@ -10,6 +10,8 @@ import {
   MicrophoneIcon,
   MicrophoneOffIcon,
   MoreIcon,
+  MoveIcon,
+  RemoveIcon,
   ScreenIcon,
 } from "./icons.tsx";
 import { QualityMark } from "./tile.tsx";
@@ -26,13 +28,15 @@ export function PeoplePanel(props: PeopleProps): ReactElement {
   const others = view.people.filter(({ handRaised }) => !handRaised);
   return (
     <div className="people">
-      {view.canHost ? <Lobby {...props} /> : null}
-      <h3>In the room ({view.people.length})</h3>
-      <ul className="people-list">
-        {[...hands, ...others].map((person) => (
-          <Person key={person.id} person={person} meeting={meeting} view={view} />
-        ))}
-      </ul>
+      <div className="people-scroll">
+        {view.canHost ? <Lobby {...props} /> : null}
+        <h3>In the room ({view.people.length})</h3>
+        <ul className="people-list">
+          {[...hands, ...others].map((person) => (
+            <Person key={person.id} person={person} meeting={meeting} view={view} />
+          ))}
+        </ul>
+      </div>
       {view.canHost ? <HostTools {...props} /> : null}
     </div>
   );
@@ -62,14 +66,14 @@ function Lobby({ meeting, view }: PeopleProps): ReactElement | null {
             <li key={guest.id} className="person">
               <div className="person-row">
                 <Avatar name={name} small />
-                <span className="person-name">{name}</span>
+                <PersonName name={name} />
                 <button
                   type="button"
                   className="quiet-button"
                   aria-label={`Turn ${name} away`}
                   onClick={() => void meeting.attempt(host.deny([guest.id]))}
                 >
-                  No
+                  Deny
                 </button>
                 <button
                   type="button"
@@ -91,17 +95,16 @@ function Lobby({ meeting, view }: PeopleProps): ReactElement | null {
 function Person(props: PeopleProps & { readonly person: PersonView }): ReactElement {
   const { person, view } = props;
   const [isOpen, setOpen] = useState(false);
+  const more = useRef<HTMLButtonElement>(null);
   const canAct = view.canHost && !person.isLocal;
   return (
     <li className="person" data-person={person.name}>
       <div className="person-row">
         <Avatar name={person.name} small />
-        <span className="person-name">
-          {person.name}
-          <small>
-            {[person.isLocal ? "You" : "", person.isHost ? "Host" : ""].filter((one) => one !== "").join(", ")}
-          </small>
-        </span>
+        <PersonName
+          name={person.name}
+          role={[person.isLocal ? "You" : "", person.isHost ? "Host" : ""].filter((one) => one !== "").join(", ")}
+        />
         {person.handRaised ? (
           <span className="mark mark-hand" role="img" aria-label="Hand raised" title="Hand raised">
             <HandIcon />
@@ -125,6 +128,7 @@ function Person(props: PeopleProps & { readonly person: PersonView }): ReactElem
         </span>
         {canAct ? (
           <button
+            ref={more}
             type="button"
             className="plain-button"
             aria-label={`Actions for ${person.name}`}
@@ -133,10 +137,46 @@ function Person(props: PeopleProps & { readonly person: PersonView }): ReactElem
           >
             <MoreIcon />
           </button>
+        ) : view.canHost ? (
+          <span className="no-actions" />
         ) : null}
       </div>
-      {canAct && isOpen ? <PersonActions {...props} onDone={() => setOpen(false)} /> : null}
+      {canAct && isOpen ? (
+        <PersonActions
+          {...props}
+          onDone={() => {
+            // What has the focus goes away.
+            more.current?.focus();
+            setOpen(false);
+          }}
+        />
+      ) : null}
     </li>
+  );
+}
+
+function PersonName(props: { readonly name: string; readonly role?: string }): ReactElement {
+  const { name, role = "" } = props;
+  return (
+    <span className="person-name" title={name}>
+      <span>{name}</span>
+      {role === "" ? null : <small>{role}</small>}
+    </span>
+  );
+}
+
+function Action(props: {
+  readonly icon: ReactNode;
+  readonly label: string;
+  readonly isDanger?: boolean;
+  readonly onClick: () => void;
+}): ReactElement {
+  const { icon, label, isDanger = false, onClick } = props;
+  return (
+    <button type="button" className={`action-button${isDanger ? " is-danger" : ""}`} onClick={onClick}>
+      {icon}
+      {label}
+    </button>
   );
 }
 
@@ -152,39 +192,29 @@ function PersonActions(
     onDone();
   };
   return (
-    <div className="person-actions">
+    <div className="person-actions" role="group" aria-label={`Actions for ${person.name}`}>
       {person.microphone ? (
-        <button type="button" className="quiet-button" onClick={() => act(meeting.mute(person.id))}>
-          Mute
-        </button>
+        <Action icon={<MicrophoneOffIcon />} label="Mute" onClick={() => act(meeting.mute(person.id))} />
       ) : (
-        <button
-          type="button"
-          className="quiet-button"
+        <Action
+          icon={<MicrophoneIcon />}
+          label="Ask to unmute"
           onClick={() =>
             act(meeting.attempt(host.askToUnmute(person.id, "microphone"), `Asked ${person.name} to unmute`))
           }
-        >
-          Ask to unmute
-        </button>
+        />
       )}
       {person.camera ? null : (
-        <button
-          type="button"
-          className="quiet-button"
+        <Action
+          icon={<CameraIcon />}
+          label="Ask for camera"
           onClick={() =>
             act(meeting.attempt(host.askToUnmute(person.id, "camera"), `Asked ${person.name} for the camera`))
           }
-        >
-          Ask for camera
-        </button>
+        />
       )}
-      <button type="button" className="quiet-button" onClick={() => setAsks("move")}>
-        Move to a breakout room
-      </button>
-      <button type="button" className="quiet-button is-danger" onClick={() => setAsks("remove")}>
-        Remove
-      </button>
+      <Action icon={<MoveIcon />} label="Move to a breakout room" onClick={() => setAsks("move")} />
+      <Action icon={<RemoveIcon />} label="Remove" isDanger onClick={() => setAsks("remove")} />
       {asks === "remove" ? (
         <Dialog title={`Remove ${person.name}?`} onClose={() => setAsks(undefined)}>
           <p>{person.name} leaves the meeting. You can also keep them from coming back.</p>
@@ -283,7 +313,9 @@ function HostTools({ meeting, view }: PeopleProps): ReactElement {
       />
       {view.breakouts.map((room) => (
         <div key={room} className="section-head">
-          <span>{room}</span>
+          <span className="one-line" title={room}>
+            {room}
+          </span>
           <button type="button" className="quiet-button" onClick={() => void meeting.bringBack(room)}>
             Bring back
           </button>
@@ -295,7 +327,7 @@ function HostTools({ meeting, view }: PeopleProps): ReactElement {
           className="quiet-button"
           onClick={() => void meeting.attempt(host.muteAll(), "Everybody is muted")}
         >
-          Mute everybody
+          Mute all
         </button>
         <button type="button" className="quiet-button is-danger" onClick={() => setClosing(true)}>
           End for all
@@ -303,7 +335,7 @@ function HostTools({ meeting, view }: PeopleProps): ReactElement {
       </div>
       {isClosing ? (
         <Dialog title="End the meeting for everybody?" onClose={() => setClosing(false)}>
-          <p>All {view.people.length} people leave the room.</p>
+          <p>{view.people.length === 1 ? "The room is closed." : `All ${view.people.length} people leave the room.`}</p>
           <div className="dialog-foot">
             <button type="button" className="quiet-button" onClick={() => setClosing(false)}>
               Cancel

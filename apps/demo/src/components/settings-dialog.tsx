@@ -16,6 +16,7 @@ export function SettingsDialog(props: {
 }): ReactElement {
   const { settings, meeting, onSettings, onClose } = props;
   const devices = useDevices(meeting);
+  const local = meeting?.room.localParticipant;
   return (
     <Dialog title="Settings" onClose={onClose}>
       <div className="settings">
@@ -23,6 +24,10 @@ export function SettingsDialog(props: {
           <DeviceFields
             devices={devices}
             settings={settings}
+            open={{
+              camera: local?.getPublication("camera")?.track,
+              microphone: local?.getPublication("microphone")?.track,
+            }}
             choices={["camera", "microphone", "speaker"]}
             onChoose={(choice, deviceId) => {
               onSettings({ [choice]: deviceId });
@@ -31,7 +36,8 @@ export function SettingsDialog(props: {
           />
         )}
         <Select
-          label={meeting === undefined ? "Picture quality" : "Picture quality (from the next meeting on)"}
+          label="Picture quality"
+          {...(meeting === undefined ? {} : { hint: "from the next meeting on" })}
           value={settings.quality}
           options={[
             { value: "low", label: "Low: saves data" },
@@ -52,7 +58,7 @@ export function SettingsDialog(props: {
         />
         <Switch
           label="Original sound"
-          hint="For music: no noise suppression. From the next meeting on"
+          hint={`For music: no noise suppression${meeting === undefined ? "" : ", from the next meeting on"}`}
           checked={settings.originalSound}
           onChange={(originalSound) => onSettings({ originalSound })}
         />
@@ -91,10 +97,7 @@ function ConnectionFacts(props: { readonly meeting: Meeting }): ReactElement {
     <section aria-label="Connection">
       <h3>Connection</h3>
       <dl className="facts">
-        <Fact
-          name="Round trip"
-          value={rttMs === undefined ? "–" : rttMs < 1 ? "under 1 ms" : `${Math.round(rttMs)} ms`}
-        />
+        <Fact name="Round trip" value={rttMs === undefined ? "–" : rttMs < 1 ? "< 1 ms" : `${Math.round(rttMs)} ms`} />
         <Fact name="Sending" value={rate(stats?.sendBitrateBps)} />
         <Fact name="Receiving" value={rate(stats?.receiveBitrateBps)} />
         <Fact name="Loss" value={stats === undefined ? "–" : `${(worstLoss * 100).toFixed(1)} %`} />

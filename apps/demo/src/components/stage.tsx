@@ -1,8 +1,9 @@
-import { type ReactElement, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactElement, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { type Area, gridCapacity, gridLayout, pageOf, speakerLayout } from "../layout/tile-layout.ts";
 import { TileOrder } from "../meeting/tile-order.ts";
 import type { MeetingView, TileView } from "../meeting/view.ts";
 import { NextIcon, PreviousIcon } from "./icons.tsx";
+import { useRoving } from "./roving.ts";
 import { Tile } from "./tile.tsx";
 
 /** `auto`: a shared screen is shown large, else all alike. */
@@ -48,10 +49,13 @@ export function Stage(props: {
   readonly pinned: string | undefined;
   readonly onPage: (page: number) => void;
   readonly onPin: (key: string | undefined) => void;
+  /** Lies over the pictures. */
+  readonly children: ReactNode;
 }): ReactElement {
-  const { view, layout, page, pinned, onPage, onPin } = props;
+  const { view, layout, page, pinned, onPage, onPin, children } = props;
   const [element, area] = useArea();
   const [order] = useState(() => new TileOrder());
+  const roving = useRoving<HTMLUListElement>();
   const large = useLargeTile(view, pinned);
   const hasScreen = view.tiles.some(({ kind }) => kind === "screen");
   const isPinned = view.tiles.some(({ key }) => key === pinned);
@@ -84,7 +88,7 @@ export function Stage(props: {
     <div className="stage">
       <div ref={element} className="stage-area">
         {isMeasured ? (
-          <ul className="tiles" aria-label="Participants' pictures">
+          <ul className="tiles" aria-label="Participants' pictures" {...roving}>
             {tiles.map((tile, index) => {
               const rect = rects[index];
               return rect === undefined ? null : (
@@ -99,6 +103,7 @@ export function Stage(props: {
             })}
           </ul>
         ) : null}
+        {children}
       </div>
       {shown.pages > 1 ? (
         <nav className="pager" aria-label="Pages of participants">

@@ -2,7 +2,7 @@ import type { ConnectionQuality } from "@parley/sdk";
 import { type ReactElement, useEffect, useRef } from "react";
 import type { Rect } from "../layout/tile-layout.ts";
 import type { TileView } from "../meeting/view.ts";
-import { Avatar } from "./basics.tsx";
+import { Avatar, colourOf } from "./basics.tsx";
 import { HandIcon, MicrophoneOffIcon, PinIcon, ScreenIcon } from "./icons.tsx";
 import { MirrorVideo } from "./preview.tsx";
 
@@ -18,7 +18,7 @@ export function Tile(props: {
   const isScreen = kind === "screen";
   const name = person.isLocal ? `${person.name} (you)` : person.name;
   const label = isScreen ? (person.isLocal ? "Your screen" : `${person.name}'s screen`) : name;
-  const classes = ["tile", `tile-${kind}`];
+  const classes = ["tile", `tile-${kind}`, colourOf(person.name)];
   if (person.isSpeaking && !isScreen) classes.push("is-speaking");
   const isSmall = rect.width < 220;
   if (isSmall) classes.push("tile-small");

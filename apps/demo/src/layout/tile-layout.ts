@@ -23,8 +23,9 @@ export const maxTilesPerPage = 25;
 const gapPx = 10;
 /** A face in a tile of less than this cannot be read. */
 const minTile = { width: 138, height: 96 };
-/** Between upright (phones) and wide (cameras): pictures are cropped to fill, so that little space stays empty. */
-const minAspect = 0.82;
+/** Between upright (phones) or square (desks) and wide (cameras): pictures are cropped to fill, so that little space stays empty. */
+const minAspectUpright = 0.82;
+const minAspectWide = 1;
 const maxAspect = 16 / 9;
 
 interface Grid {
@@ -35,6 +36,7 @@ interface Grid {
 
 /** The grid whose tiles are largest. */
 function bestGrid(area: Area, count: number): Grid {
+  const minAspect = area.width > area.height ? minAspectWide : minAspectUpright;
   let best: Grid = { columns: 1, rows: count, tile: { width: 0, height: 0 } };
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);

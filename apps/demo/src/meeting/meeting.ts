@@ -128,7 +128,10 @@ export class Meeting {
 
   setChatOpen(open: boolean): void {
     this.#isChatOpen = open;
-    if (open) this.#unread = 0;
+    if (open) {
+      this.#unread = 0;
+      this.notices.dismissTopic("chat");
+    }
     this.#changed();
   }
 

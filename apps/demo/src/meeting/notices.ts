@@ -21,6 +21,7 @@ const shownWithActionMs = 20_000;
 export class Notices {
   #shown: readonly Notice[] = [];
   #nextKey = 1;
+  #isHeld = false;
   readonly #onChange: () => void;
 
   constructor(onChange: () => void) {
@@ -36,8 +37,20 @@ export class Notices {
     const { tone = "info", text = "", action, topic, title } = notice;
     const kept = this.#shown.filter((one) => topic === undefined || one.topic !== topic);
     this.#shown = [...kept, { key, tone, title, text, action, topic }].slice(-maxShown);
-    setTimeout(() => this.dismiss(key), action === undefined ? shownMs : shownWithActionMs);
+    this.#expire(key, action === undefined ? shownMs : shownWithActionMs);
     this.#onChange();
+  }
+
+  /** While held, nothing goes away by itself. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+  }
+
+  #expire(key: number, afterMs: number): void {
+    setTimeout(() => {
+      if (this.#isHeld) this.#expire(key, shownMs);
+      else this.dismiss(key);
+    }, afterMs);
   }
 
   dismiss(key: number): void {
