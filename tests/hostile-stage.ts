@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { makeOffer, newCredentials, newSsrcs, readAnswer, type IceCredentials } from "@parley/bench";
 import { mintToken, type TokenClaims } from "@parley/domain-access";
@@ -83,8 +84,30 @@ export class HostileStage implements AsyncDisposable {
   }
 
   post(path: string, token: string, body: string, type = "application/sdp"): Promise<Response> {
-    const headers = { "content-type": type, ...(token === "" ? {} : { authorization: `Bearer ${token}` }) };
-    return fetch(`${this.server.url}${path}`, { method: "POST", headers, body });
+    return this.http("POST", path, token, body, type);
+  }
+
+  /** A request over a connection of its own, so that descriptors can be counted afterwards. */
+  async http(method: string, path: string, token: string, body = "", type = "application/sdp"): Promise<Response> {
+    const headers = {
+      ...(body === "" ? {} : { "content-type": type, "content-length": Buffer.byteLength(body) }),
+      ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+    };
+    return new Promise((resolve, reject) => {
+      const url = `${this.server.url}${path}`;
+      const ask = request(url, { method, headers, agent: false }, (answer) => {
+        const parts: Buffer[] = [];
+        answer.on("data", (part: Buffer) => parts.push(part));
+        answer.on("error", reject);
+        answer.on("end", () => {
+          const status = answer.statusCode ?? 0;
+          const fields = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
+          resolve(new Response(status === 204 ? null : Buffer.concat(parts), { status, headers: fields }));
+        });
+      });
+      ask.on("error", reject);
+      ask.end(body);
+    });
   }
 
   /** A good offer, of nobody. */

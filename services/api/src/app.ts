@@ -16,6 +16,10 @@ import { whipRoutes } from "./whip-routes.ts";
 const keepAliveMs = 72_000;
 /** A request that is not there after this is somebody holding the connection. */
 const requestMs = 15_000;
+/** Less than for the whole request: Node swaps the two otherwise, and a body may take the default of a minute. */
+const headersMs = 10_000;
+/** How often Node looks for connections whose time is up. */
+const lookMs = 2_000;
 /** A name of 128 bytes, each escaped. */
 const maxParamLength = 400;
 
@@ -34,10 +38,11 @@ export function buildApp(context: ApiContext, certificate: Certificate | undefin
       void sendProblem(reply, parleyError("bad-request", `${error.message}.`));
     },
   } as const;
+  const timeouts = { headersTimeout: headersMs, requestTimeout: requestMs, connectionsCheckingInterval: lookMs };
   const app: FastifyInstance =
     certificate === undefined
-      ? fastify(options)
-      : (fastify({ ...options, https: { ...certificate } }) as unknown as FastifyInstance);
+      ? fastify({ ...options, http: timeouts })
+      : (fastify({ ...options, https: { ...certificate, ...timeouts } }) as unknown as FastifyInstance);
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([sdpType, fragmentType], { parseAs: "string" }, (_request, body, done) => done(null, body));
