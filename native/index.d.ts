@@ -62,6 +62,8 @@ export interface NativePlane {
   setSrtpKeys(peer: number, transport: NativeDtlsTransport): boolean;
   closePeer(peer: number): void;
   setPeerCodecs(peer: number, codecs: readonly object[], extensions: readonly object[]): void;
+  /** Bits per second, 0: unlimited. */
+  setPacingRate(peer: number, bitrateBps: number): void;
   openTrack(peer: number, options: object): number;
   setTrackPaused(track: number, paused: boolean): void;
   requestKeyFrame(track: number): void;

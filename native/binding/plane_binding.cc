@@ -69,6 +69,7 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
             InstanceMethod<&PlaneObject::set_srtp_keys>("setSrtpKeys"),
             InstanceMethod<&PlaneObject::close_peer>("closePeer"),
             InstanceMethod<&PlaneObject::set_peer_codecs>("setPeerCodecs"),
+            InstanceMethod<&PlaneObject::set_pacing_rate>("setPacingRate"),
             InstanceMethod<&PlaneObject::open_track>("openTrack"),
             InstanceMethod<&PlaneObject::set_track_paused>("setTrackPaused"),
             InstanceMethod<&PlaneObject::request_key_frame>("requestKeyFrame"),
@@ -263,6 +264,12 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
                                  static_cast<Extension>(read_u32(object, "extension"))});
     });
     plane_->set_peer_codecs(read_handle(info[0]), std::move(data));
+  }
+  // (peer, bits per second; 0 unlimited)
+  void set_pacing_rate(const Napi::CallbackInfo& info) {
+    if (plane_ == nullptr || !info[1].IsNumber()) return;
+    const double bitrate_bps = info[1].As<Napi::Number>().DoubleValue();
+    plane_->set_pacing_rate(read_handle(info[0]), bitrate_bps >= 1 && bitrate_bps < 1e15 ? static_cast<uint64_t>(bitrate_bps) : 0);
   }
   Napi::Value open_track(const Napi::CallbackInfo& info) {
     if (plane_ == nullptr || !info[1].IsObject()) return number(info.Env(), 0);

@@ -40,6 +40,17 @@ struct Event {
   std::vector<uint8_t> datagram;
 };
 
+// An event of kind kTransportFeedback.
+struct Feedback {
+  Handle peer = 0;
+  int64_t at_us = 0;
+  uint32_t delay_us = 0;
+  uint32_t packets = 0;
+  uint32_t bytes = 0;
+  uint32_t lost = 0;
+  std::vector<TwccGroup> groups;
+};
+
 struct ReceivedRtp {
   RtpHeader header;
   std::vector<uint8_t> packet;
@@ -119,6 +130,7 @@ class Rig {
   SipKey key{};
   Random random{42};
   std::vector<Event> events;
+  std::vector<Feedback> feedback;
   // A check of a new path: to whom it belongs, by ufrag.
   std::vector<std::pair<std::string, Handle>> peers;
   bool select_new_paths = true;
@@ -135,6 +147,10 @@ class Rig {
     return 0;
   }
   void take(const uint8_t* data, size_t size) {
+    if (static_cast<EventType>(data[0]) == EventType::kTransportFeedback) {
+      take_feedback(data + 1, size - 1);
+      return;
+    }
     Event event;
     event.type = static_cast<EventType>(data[0]);
     const uint8_t* at = data + 1;
@@ -165,6 +181,23 @@ class Rig {
       }
     }
     events.push_back(std::move(event));
+  }
+  void take_feedback(const uint8_t* data, size_t size) {
+    Feedback told;
+    const auto read = [&data, &size](auto& value) {
+      CHECK(size >= sizeof(value));
+      std::memcpy(&value, data, sizeof(value));
+      data += sizeof(value);
+      size -= sizeof(value);
+    };
+    read(told.peer);
+    read(told.at_us);
+    read(told.delay_us);
+    read(told.packets);
+    read(told.bytes);
+    read(told.lost);
+    while (size > 0) read(told.groups.emplace_back());
+    feedback.push_back(std::move(told));
   }
 };
 

@@ -4,65 +4,12 @@
 #include <set>
 #include <thread>
 
-#include "engine_rig.h"
+#include "engine_pair.h"
 
 using namespace parley;
 using namespace parley::test;
 
 namespace {
-
-constexpr uint32_t kPublisherSsrc = 1000;
-constexpr uint32_t kPublisherRtx = 1001;
-constexpr uint32_t kSlotSsrc = 7000;
-constexpr uint32_t kSlotRtx = 7001;
-const std::vector<PayloadTypeMap> kVideoMap = {{kVp8, kVp8}};
-
-// A publisher with one video track and a subscriber bound to it, connected.
-struct Pair {
-  explicit Pair(Rig& the_rig, bool rtx = true, SrtpProfile profile = SrtpProfile::kAeadAes128Gcm, bool connected = true)
-      : rig(the_rig), publisher(the_rig, profile), subscriber(the_rig, profile) {
-    publisher.set_codecs();
-    subscriber.set_codecs(rtx);
-    track = rig.plane.open_track(publisher.peer, video_track(77, kPublisherSsrc, kPublisherRtx));
-    slot = rig.plane.open_slot(subscriber.peer, video_slot("s", kSlotSsrc, rtx ? kSlotRtx : 0));
-    rig.plane.bind_slot(slot, track, kVideoMap);
-    if (!connected) return;
-    publisher.connect();
-    subscriber.connect();
-  }
-  // One frame of `packets` packets; the last is one byte longer, as libwebrtc makes them.
-  void send_frame(bool key, size_t packets, size_t size = 1000) {
-    for (size_t i = 0; i < packets; ++i) {
-      const size_t bytes = size + (i + 1 == packets ? 1 : 0);
-      payloads.push_back(vp8(bytes, i == 0, key && i == 0, picture, static_cast<uint8_t>(sequence)));
-      publisher.send_rtp(kVp8, sequence++, timestamp, kPublisherSsrc, "v", payloads.back());
-    }
-    ++picture;
-    timestamp += 3000;
-  }
-  void receive_until(size_t count) {
-    rig.until("packets", [&] {
-      subscriber.receive();
-      return subscriber.rtp.size() >= count;
-    });
-  }
-  void publisher_until(const char* what, const std::function<bool()>& done) {
-    rig.until(what, [&] {
-      publisher.receive();
-      return done();
-    });
-  }
-
-  Rig& rig;
-  Client publisher;
-  Client subscriber;
-  Handle track = 0;
-  Handle slot = 0;
-  uint16_t sequence = 5000;
-  uint32_t timestamp = 90'000;
-  uint16_t picture = 100;
-  std::vector<std::vector<uint8_t>> payloads;
-};
 
 void check_forwarded(Pair& pair, size_t count) {
   CHECK(pair.subscriber.rtp.size() >= count);

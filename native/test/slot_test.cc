@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 using namespace parley;
 using namespace parley::test;
@@ -430,6 +431,60 @@ TEST("numbers of the payload go on over a switch: picture id, TL0PICIDX, frame n
   CHECK_EQ(static_cast<uint16_t>(in.picture_id + out.epoch->picture_id_delta) & 0x7fff, 0);
   CHECK_EQ(static_cast<uint8_t>(in.tl0 + out.epoch->tl0_delta), 0);
   CHECK_EQ(static_cast<uint16_t>(in.frame_number + out.epoch->frame_number_delta), 0);
+}
+
+// Pacing gives numbers out before it encrypts, and takes back what it drops. Everything that is encrypted keeps its number for good.
+TEST("numbers taken back are given out again, encrypted ones never; no gap is left") {
+  Random random(5);
+  for (int life = 0; life < 400; ++life) {
+    SlotRewriter slot;
+    slot.init(90'000, false, random.below(0x8000), 1'000);
+    uint64_t sent_end = slot.last_index() + 1;
+    const uint64_t first = sent_end;
+    std::set<uint64_t> encrypted;
+    std::vector<uint64_t> waiting;
+    uint64_t sequence = 65'536 + random.below(1'000);
+    uint32_t timestamp = 5'000;
+    bool begin = true;
+    int64_t now = 30'000'000;
+    for (int step = 0; step < 600; ++step) {
+      now += 33'000;
+      timestamp += 3'000;
+      SlotInput in;
+      in.sequence = ++sequence;
+      in.timestamp = timestamp;
+      // A clock that wanders makes epochs.
+      in.capture_us = now + random.between(0, 8'000);
+      const SlotOutput out = begin ? slot.begin(3, in, now) : slot.next(in, now);
+      begin = false;
+      CHECK(out.epoch != nullptr);
+      CHECK_EQ(out.index, slot.last_index());
+      waiting.push_back(out.index);
+      const uint64_t what = random.below(100);
+      if (what < 50) {
+        const size_t count = random.below(waiting.size() + 1);
+        for (size_t i = 0; i < count; ++i) {
+          CHECK(encrypted.insert(waiting[i]).second);
+          sent_end = std::max(sent_end, waiting[i] + 1);
+        }
+        waiting.erase(waiting.begin(), waiting.begin() + static_cast<ptrdiff_t>(count));
+      } else if (what < 53) {
+        waiting.clear();
+        slot.rewind(sent_end);
+        CHECK_EQ(slot.last_index(), sent_end - 1);
+        CHECK_EQ(slot.started(), sent_end > first);
+        sequence += random.below(50);
+        timestamp += static_cast<uint32_t>(random.below(90'000));
+        begin = true;
+      }
+    }
+    if (encrypted.empty()) continue;
+    CHECK_EQ(*encrypted.begin(), first);
+    CHECK_EQ(*encrypted.rbegin() - first + 1, encrypted.size());
+    uint64_t index = 0;
+    CHECK(slot.find(static_cast<uint16_t>(*encrypted.rbegin()), index) != nullptr);
+    CHECK_EQ(index, *encrypted.rbegin());
+  }
 }
 
 TEST("NTP and microseconds convert both ways") {

@@ -32,6 +32,8 @@ export interface FakePeer {
   codecs: readonly PlaneCodec[];
   extensions: readonly PlaneExtension[];
   keyed: boolean;
+  /** 0: unlimited. */
+  pacingRateBps: number;
   counters: PeerCounters;
 }
 
@@ -99,6 +101,7 @@ export class FakeMediaPlane implements MediaPlane {
       codecs: [],
       extensions: [],
       keyed: false,
+      pacingRateBps: 0,
       counters: noPeerCounters,
     });
     return handle;
@@ -151,6 +154,12 @@ export class FakeMediaPlane implements MediaPlane {
     this.#withPeer("setPeerCodecs", peer, (each) => {
       each.codecs = codecs;
       each.extensions = extensions;
+    });
+  }
+
+  setPacingRate(peer: PeerHandle, bitrateBps: number): void {
+    this.#withPeer("setPacingRate", peer, (each) => {
+      each.pacingRateBps = bitrateBps;
     });
   }
 
@@ -334,6 +343,7 @@ export const noPlaneCounters: PlaneCounters = {
   forgedUfrags: 0,
   malformed: 0,
   eventsDropped: 0,
+  feedbackDropped: 0,
   staleCommands: 0,
 };
 
@@ -348,6 +358,14 @@ export const noPeerCounters: PeerCounters = {
   rttUs: 0,
   twccReportsSent: 0,
   twccReportsReceived: 0,
+  deliveredPackets: 0,
+  deliveredBytes: 0,
+  undeliveredPackets: 0,
+  feedbackDelayUs: 0,
+  pacedBytes: 0,
+  pacingDelayUs: 0,
+  pacedPackets: 0,
+  pacingDrops: 0,
 };
 
 export const noTrackCounters: TrackCounters = {

@@ -5,7 +5,7 @@ import type { NativePlane } from "@parley/native";
 const CHUNK_ENTRIES = 256;
 const HANDLE_INDEX_BITS = 22;
 
-const PEERS = { kind: 0, stride: 12 } as const;
+const PEERS = { kind: 0, stride: 20 } as const;
 const TRACKS = { kind: 1, stride: 12 } as const;
 const SLOTS = { kind: 2, stride: 8 } as const;
 
@@ -35,6 +35,7 @@ export class CounterReader {
       malformed: sum(9),
       eventsDropped: sum(10),
       staleCommands: sum(11),
+      feedbackDropped: sum(14),
     };
   }
 
@@ -52,6 +53,14 @@ export class CounterReader {
       rttUs: field(at, 8),
       twccReportsSent: field(at, 9),
       twccReportsReceived: field(at, 10),
+      deliveredPackets: field(at, 11),
+      deliveredBytes: field(at, 12),
+      undeliveredPackets: field(at, 13),
+      feedbackDelayUs: field(at, 14),
+      pacedBytes: field(at, 15),
+      pacingDelayUs: field(at, 16),
+      pacedPackets: field(at, 17),
+      pacingDrops: field(at, 18),
     };
   }
 

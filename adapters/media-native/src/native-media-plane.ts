@@ -137,6 +137,11 @@ export class NativeMediaPlane implements MediaPlane {
     this.#native.setPeerCodecs(peer, codecs, extensions);
   }
 
+  setPacingRate(peer: PeerHandle, bitrateBps: number): void {
+    this.#plan();
+    this.#native.setPacingRate(peer, bitrateBps);
+  }
+
   openTrack(peer: PeerHandle, options: TrackOptions): TrackHandle {
     this.#plan();
     return this.#native.openTrack(peer, { ...options, video: options.kind === MediaKind.VIDEO }) as TrackHandle;

@@ -39,6 +39,15 @@ export interface MediaPlane {
   /** Payload types and extension ids of the peer, both directions (they are unique per BUNDLE group). Replaces what was there. */
   setPeerCodecs(peer: PeerHandle, codecs: readonly PlaneCodec[], extensions: readonly PlaneExtension[]): void;
 
+  /**
+   * What the peer is sent at most, in bits per second with headers; 0: unlimited, the initial state. Desired state: the last call counts.
+   *
+   * Below the rate nothing is delayed: 40 ms of it may leave at once. Above it, sound leaves at once and is paid for afterwards;
+   * repetitions and then video wait in order. When 2 s or 512 KiB wait, the slot with the most of it is given up until its next key frame,
+   * which is asked for; its numbers go on without a gap (`pacingDrops`).
+   */
+  setPacingRate(peer: PeerHandle, bitrateBps: number): void;
+
   openTrack(peer: PeerHandle, options: TrackOptions): TrackHandle;
   /** A paused track is received and counted, and forwarded to nobody. */
   setTrackPaused(track: TrackHandle, paused: boolean): void;
@@ -196,7 +205,45 @@ export type MediaPlaneEvent =
   /** A TCP connection ended; its paths are gone. */
   | { readonly type: "path-closed"; readonly peer: PeerHandle; readonly address: PathAddress }
   /** RTCP BYE of all of a track's SSRCs. */
-  | { readonly type: "track-ended"; readonly track: TrackHandle };
+  | { readonly type: "track-ended"; readonly track: TrackHandle }
+  | TransportFeedback;
+
+/**
+ * A subscriber's transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01), reduced by the data plane: the sums of one
+ * report, and a line for each burst of packets that is complete. For a bandwidth estimator and for statistics. Comes within 20 ms of the
+ * report, together with those of other peers; what the control part is too slow for is dropped and counted (`counters.feedbackDropped`).
+ */
+export interface TransportFeedback {
+  readonly type: "transport-feedback";
+  readonly peer: PeerHandle;
+  /** When the report came, in the clock of {@link MediaPlane.nowMs}. */
+  readonly receivedMonoMs: number;
+  /**
+   * From the sending of the newest packet it tells of until the report came: the round trip and how long the report waited for its turn at
+   * the subscriber. 0: all was lost.
+   */
+  readonly feedbackDelayUs: number;
+  /** Packets that arrived, and their bytes with RTP headers and tags. */
+  readonly packets: number;
+  readonly bytes: number;
+  /** Packets told as lost; one that comes after all counts as arrived in a later report. */
+  readonly lost: number;
+  /** In order of sending. The last burst of a report comes with a later report, when it is known to be complete. */
+  readonly groups: readonly PacketGroup[];
+}
+
+/**
+ * Packets that were sent within 5 ms. Deltas are from the group before, between the last packets of each that arrived
+ * (draft-ietf-rmcat-gcc-02 5.2): the difference of both is how much the queue on the way has grown.
+ */
+export interface PacketGroup {
+  readonly sendDeltaUs: number;
+  readonly receiveDeltaUs: number;
+  /** That arrived. */
+  readonly bytes: number;
+  readonly packets: number;
+  readonly lost: number;
+}
 
 /** Monotonic totals unless said otherwise. Each read is a fresh snapshot of shared memory, fields may differ by some packets. */
 export interface PlaneCounters {
@@ -213,6 +260,8 @@ export interface PlaneCounters {
   readonly forgedUfrags: number;
   readonly malformed: number;
   readonly eventsDropped: number;
+  /** Transport-wide feedback that the control part was too slow for. */
+  readonly feedbackDropped: number;
   readonly staleCommands: number;
 }
 
@@ -229,6 +278,19 @@ export interface PeerCounters {
   readonly rttUs: number;
   readonly twccReportsSent: number;
   readonly twccReportsReceived: number;
+  /** By transport-wide feedback: packets that arrived at the peer, their bytes with RTP headers and tags, and packets that did not. */
+  readonly deliveredPackets: number;
+  readonly deliveredBytes: number;
+  readonly undeliveredPackets: number;
+  /** Gauge: `feedbackDelayUs` of the last {@link TransportFeedback}, 0 unknown. */
+  readonly feedbackDelayUs: number;
+  /** Gauge: what waits for its turn ({@link MediaPlane.setPacingRate}). */
+  readonly pacedBytes: number;
+  /** Gauge: the longest a packet waited within the last full second. */
+  readonly pacingDelayUs: number;
+  /** Packets that had to wait, and those given up after it. */
+  readonly pacedPackets: number;
+  readonly pacingDrops: number;
 }
 
 export interface TrackCounters {

@@ -288,6 +288,14 @@ void Plane::set_peer_codecs(Handle peer, CodecsData codecs) {
   to_media(*record, std::move(command));
 }
 
+void Plane::set_pacing_rate(Handle peer, uint64_t bitrate_bps) {
+  PeerRecord* record = peer_of(peer);
+  if (record == nullptr) return;
+  Command command = make(CommandType::kSetPacingRate, peer);
+  command.data = PacingData{bitrate_bps};
+  to_media(*record, std::move(command));
+}
+
 void Plane::close_peer(Handle peer) {
   PeerRecord* record = peer_of(peer);
   if (record == nullptr) return;
@@ -458,6 +466,7 @@ void Plane::drain_events(std::vector<uint8_t>& out) {
   if (!running_) return;
   for (auto& worker : workers) {
     worker->events().drain(out);
+    worker->feedback().drain(out);
     worker->released().drain([this](Worker::Released& gone) {
       for (const Handle peer : gone.peers) peers_.release(peer);
       for (const Handle track : gone.tracks) tracks_.release(track);

@@ -24,6 +24,8 @@ constexpr int64_t kNackTickUs = 5'000;
 constexpr int64_t kFeedbackTickUs = 10'000;
 // 1 MiB holds some 700 large events; a main thread that is away for longer has lost checks that come again anyway.
 constexpr size_t kEventRingBytes = 1 << 20;
+// What 2,000 subscribers report in a quarter of a second.
+constexpr size_t kFeedbackRingBytes = 1 << 19;
 constexpr int kEpollEvents = 64;
 constexpr long kEpollPwait2 = 441;
 constexpr uint64_t kTagEvent = uint64_t{1} << 40;
@@ -46,6 +48,7 @@ Worker::Worker(PlaneShared& shared, const WorkerConfig& config)
       receiver_(std::make_unique<UdpReceiver>(pool_, config.index)),
       rings_(new PacketRing[config.workers]),
       events_(kEventRingBytes),
+      feedback_(kFeedbackRingBytes),
       counters_(new double[plane_field::kStride]()),
       paths_(config.path_seed),
       report_groups_(kReportGroups) {
@@ -162,6 +165,8 @@ int64_t Worker::timeout_us(int64_t now_us) const {
   if (peer_count_ > 0) due = std::min(due, next_group_us_);
   if (tcp_ != nullptr) due = std::min(due, next_sweep_us_);
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
+  if (!paced_peers_.empty()) due = std::min(due, next_pacing_us_);
+  if (feedback_due_us_ != 0) due = std::min(due, feedback_due_us_);
   if (!twcc_peers_.empty() || !key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
   return std::max<int64_t>(due - now_us, 0);
 }
@@ -210,8 +215,9 @@ void Worker::run() {
     run_timers(now_us_);
     flush_senders();
     publish_counters();
-    if (events_added_) {
+    if (events_added_ || (feedback_due_us_ != 0 && now_us_ >= feedback_due_us_)) {
       events_added_ = false;
+      feedback_due_us_ = 0;
       shared_.wake_main();
     }
   }
@@ -222,6 +228,7 @@ void Worker::run_timers(int64_t now_us) {
     send_nacks();
     next_nack_us_ = now_us + kNackTickUs;
   }
+  if (!paced_peers_.empty() && now_us >= next_pacing_us_) run_pacing();
   if (!key_frame_tracks_.empty()) send_key_frame_requests();
   if (!twcc_peers_.empty()) send_transport_feedback();
   while (now_us >= next_group_us_) {
@@ -300,6 +307,7 @@ void Worker::publish_counters() {
   counter_set(c[plane_field::kForgedUfrags], static_cast<double>(forged_ufrags_));
   counter_set(c[plane_field::kMalformed], static_cast<double>(malformed_));
   counter_set(c[plane_field::kEventsDropped], static_cast<double>(events_dropped_));
+  counter_set(c[plane_field::kFeedbackDropped], static_cast<double>(feedback_dropped_));
   counter_set(c[plane_field::kStaleCommands], static_cast<double>(stale_commands_));
   counter_set(c[plane_field::kForwardedElsewhere], static_cast<double>(forwarded_elsewhere_));
   counter_set(c[plane_field::kQueueDrops], static_cast<double>(queue_drops_ + receiver_->starved()));

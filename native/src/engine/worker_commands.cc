@@ -44,7 +44,8 @@ void Worker::apply(Command& command) {
     case CommandType::kSetSrtpKeys:
     case CommandType::kClosePeer:
     case CommandType::kPathClosed:
-    case CommandType::kSetPeerCodecs: {
+    case CommandType::kSetPeerCodecs:
+    case CommandType::kSetPacingRate: {
       Peer* peer = peers_.find(command.handle);
       if (peer == nullptr) {
         ++stale_commands_;
@@ -62,6 +63,8 @@ void Worker::apply(Command& command) {
         set_keys(*peer, *std::get<std::unique_ptr<DtlsSrtpKeys>>(command.data));
       } else if (command.type == CommandType::kSetPeerCodecs) {
         set_codecs(*peer, *std::get<std::unique_ptr<CodecsData>>(command.data));
+      } else if (command.type == CommandType::kSetPacingRate) {
+        peer->pacing.bucket.set_rate(std::get<PacingData>(command.data).bitrate_bps, now_us_);
       } else if (command.type == CommandType::kPathClosed) {
         for (size_t i = 0; i < peer->paths.size(); ++i) {
           if (!(peer->paths[i] == command.path)) continue;
@@ -285,6 +288,7 @@ void Worker::close_peer(Peer& peer, bool moved) {
   erase_value(report_groups_[handle_index(peer.handle) % report_groups_.size()], peer.handle);
   if (peer.in_nack_list) erase_value(nack_peers_, &peer);
   if (peer.in_twcc_list) erase_value(twcc_peers_, &peer);
+  if (peer.in_pacing_list) erase_value(paced_peers_, &peer);
   if (!moved) released_now_.peers.push_back(peer.handle);
   peers_.erase(&peer);
   --peer_count_;
@@ -442,6 +446,7 @@ void Worker::open_slot(Handle handle, const SlotData& data) {
     if (ssrc == slot->rtx_ssrc) slot->rtx_index = next;
   }
   slot->rewriter.init(slot->clock_rate_hz, !data.video, first_index, data.timestamp_base);
+  slot->sent_end = slot->rewriter.last_index() + 1;
   slots_.insert(slot);
   peer->slots.push_back(slot);
   sign_slot(*slot);
@@ -509,6 +514,7 @@ void Worker::bind_slot(Slot& slot, const BindData& data) {
 
 void Worker::close_slot(Slot& slot) {
   unbind(slot);
+  forget_paced(slot);
   released_now_.slots.push_back(slot.handle);
   const auto remember = [&slot](uint32_t ssrc, uint64_t next) {
     for (auto& [known, index] : slot.peer->used_indices) {

@@ -323,6 +323,7 @@ void Worker::add_to_batch(Track& track, Source& source, PacketRef packet) {
   entry.packet = std::move(packet);
   entry.source = &source;
   entry.next = -1;
+  entry.stream_id = track.stream_id;
   entry.block_signature = 0;
   if (track.batch_first < 0) {
     track.batch_first = index;

@@ -1,5 +1,6 @@
 // RTCP: reports both ways, NACK, key frame requests, transport-wide feedback.
 #include <algorithm>
+#include <cstring>
 
 #include "parley/engine/worker.h"
 #include "parley/wire/rtcp.h"
@@ -13,6 +14,8 @@ constexpr std::string_view kCname = "parley";
 // Under an MTU with the SRTCP trailer.
 constexpr size_t kMaxCompound = 1150;
 constexpr size_t kCapacity = 1400;
+// An estimator decides a few times a second.
+constexpr int64_t kFeedbackWaitUs = 20'000;
 
 }  // namespace
 
@@ -44,11 +47,12 @@ void Worker::on_rtcp(Peer& peer, PacketBuffer& packet) {
       if (!read_feedback(part, header)) continue;
       if (part.type == RtcpType::kRtpfb && part.count == kFmtTransportCc) {
         counter_add(peer.counters[peer_field::kTwccReceived], 1);
+        on_transport_feedback(peer, part);
       } else if (part.type == RtcpType::kRtpfb && part.count == kFmtNack) {
         Slot* slot = slot_of(header.media_ssrc);
         if (slot == nullptr) continue;
         counter_add(slot->counters[slot_field::kNacksReceived], 1);
-        read_nacks(part, [this, &peer, slot](uint16_t sequence) { retransmit(peer, *slot, sequence); });
+        read_nacks(part, [this, &peer, slot](uint16_t sequence) { repair(peer, *slot, sequence); });
       } else if (part.type == RtcpType::kPsfb && part.count == kFmtPli) {
         if (Slot* slot = slot_of(header.media_ssrc)) on_slot_key_frame_request(*slot);
       } else if (part.type == RtcpType::kPsfb && part.count == kFmtFir) {
@@ -59,6 +63,39 @@ void Worker::on_rtcp(Peer& peer, PacketBuffer& packet) {
     }
   }
   if (iterator.malformed()) ++malformed_;
+}
+
+// Reduced here to a line per burst; what goes up waits for company, so that the main thread is woken 50 times a second and not for
+// each of 20,000 reports.
+void Worker::on_transport_feedback(Peer& peer, const RtcpPacket& part) {
+  TwccView view;
+  if (peer.twcc_sent == nullptr || !read_twcc(part, view)) return;
+  TwccSummary summary;
+  const size_t count = peer.twcc_sent->on_feedback(view, now_us_, groups_scratch_, summary);
+  // Told before, or never sent: nothing to learn, and no way to keep the main thread busy.
+  if (summary.packets + summary.lost == 0) return;
+  double* c = peer.counters;
+  counter_add(c[peer_field::kFeedbackPackets], summary.packets);
+  counter_add(c[peer_field::kFeedbackBytes], summary.bytes);
+  counter_add(c[peer_field::kFeedbackLost], summary.lost);
+  const auto delay_us = static_cast<uint32_t>(std::clamp<int64_t>(summary.feedback_delay_us, 0, UINT32_MAX));
+  if (delay_us > 0) counter_set(c[peer_field::kFeedbackDelayUs], delay_us);
+  const EventType type = EventType::kTransportFeedback;
+  uint8_t head[33];
+  head[0] = static_cast<uint8_t>(type);
+  std::memcpy(head + 1, &peer.handle, 8);
+  std::memcpy(head + 9, &now_us_, 8);
+  std::memcpy(head + 17, &delay_us, 4);
+  std::memcpy(head + 21, &summary.packets, 4);
+  std::memcpy(head + 25, &summary.bytes, 4);
+  std::memcpy(head + 29, &summary.lost, 4);
+  static_assert(sizeof(TwccGroup) == 16, "as events.h tells it");
+  const EventRing::Piece pieces[] = {{head, sizeof(head)}, {groups_scratch_.data(), count * sizeof(TwccGroup)}};
+  if (!feedback_.push(pieces, 2)) {
+    ++feedback_dropped_;
+    return;
+  }
+  if (feedback_due_us_ == 0) feedback_due_us_ = now_us_ + kFeedbackWaitUs;
 }
 
 void Worker::on_sender_report(Peer& peer, const SenderInfo& info) {
@@ -243,6 +280,8 @@ void Worker::send_reports(Peer& peer) {
       counter_set(track->counters[track_field::kAudioLevel], track->audio_level.level());
     }
   }
+  counter_set(peer.counters[peer_field::kPacingDelayUs], static_cast<double>(peer.longest_wait_us));
+  peer.longest_wait_us = 0;
   if (!peer.send || peer.selected < 0) return;
   uint8_t packet[kCapacity];
   RtcpWriter writer({packet, kMaxCompound});

@@ -24,6 +24,8 @@ constexpr int64_t kPassPerSubscriberUs = 2;
 // A message saved for each of fewer subscribers is not worth a wake-up.
 constexpr size_t kHoldSubscribers = 4;
 constexpr size_t kHoldPackets = 48;
+// Send times are read anew after so many subscribers: a pass over hundreds takes milliseconds.
+constexpr size_t kSubscribersPerClock = 16;
 // Bytes in which a payload descriptor's running numbers lie.
 constexpr size_t kPatchRoom = 64;
 
@@ -72,8 +74,7 @@ bool Worker::holds_batch() {
 void Worker::fan_out() {
   hold_until_us_ = 0;
   if (batch_size_ == 0) return;
-  // 6.18 fixed point seconds; one reading for the batch, which leaves within some hundred microseconds.
-  abs_send_time_ = static_cast<uint32_t>((static_cast<uint64_t>(now_us_) << 18) / 1'000'000) & 0xffffff;
+  note_send_time(now_us_);
   for (Track* track : batch_tracks_) {
     for (Slot* slot : track->slots) {
       Peer& peer = *slot->peer;
@@ -85,7 +86,9 @@ void Worker::fan_out() {
       peer.work.push_back({slot, track});
     }
   }
+  size_t flushed = 0;
   for (Peer* peer : dirty_peers_) {
+    if (++flushed % kSubscribersPerClock == 0) note_send_time(monotonic_us());
     flush_peer(*peer);
     peer->dirty = false;
     peer->work.clear();
@@ -97,11 +100,20 @@ void Worker::fan_out() {
   batch_size_ = 0;
 }
 
+void Worker::note_send_time(int64_t now_us) {
+  send_us_ = now_us;
+  // 6.18 fixed point seconds.
+  abs_send_time_ = static_cast<uint32_t>((static_cast<uint64_t>(now_us) << 18) / 1'000'000) & 0xffffff;
+}
+
 void Worker::begin_slot(Slot& slot, Track& track, Source& source) {
   Track* before = slot.current;
   slot.current = &track;
   slot.source = &source;
   slot.report_due = true;
+  if (slot.peer->twcc_sent == nullptr && slot.peer->extensions.id(Extension::kTransportCc) != 0) {
+    slot.peer->twcc_sent = std::make_unique<TwccSender>();
+  }
   if (before != nullptr && before != &track) leave(slot, before);
   slot.old_payload_types.clear();
   counter_set(slot.counters[slot_field::kStreamId], track.stream_id);
@@ -144,6 +156,7 @@ void Worker::collect(Peer& peer, Slot& slot, Track& track) {
     out.tl0_delta = to.epoch->tl0_delta;
     out.payload_type = static_cast<uint8_t>(payload_type);
     out.size = static_cast<uint16_t>(kRtpFixedSize + 4 + in.block_size + meta.rtp.payload_size + tag);
+    out_bytes_ += out.size;
     out_.push_back(out);
     slot.last_payload_type = out.payload_type;
     ++packets;
@@ -158,10 +171,23 @@ void Worker::collect(Peer& peer, Slot& slot, Track& track) {
 
 void Worker::flush_peer(Peer& peer) {
   out_.clear();
+  out_bytes_ = 0;
   for (const Peer::Work& work : peer.work) collect(peer, *work.slot, *work.track);
+  if (!out_.empty()) {
+    if (!peer.pacing.pass(out_bytes_, now_us_)) hold_back(peer);
+    send_out(peer);
+  }
+  for (const Peer::Work& work : peer.work) {
+    if (work.slot->report_due) send_sender_report(*work.slot);
+  }
+}
+
+// What is in out_, as few messages as its sizes allow.
+void Worker::send_out(Peer& peer) {
+  if (out_.empty()) return;
   const PathAddress path = *peer.selected_path();
   size_t total = 0;
-  if (!out_.empty() && path.is_tcp()) {
+  if (path.is_tcp()) {
     uint8_t packet[kMaxOut];
     for (const OutPacket& out : out_) {
       const size_t size = protect_out(peer, out, packet, sizeof(packet), 0);
@@ -169,7 +195,7 @@ void Worker::flush_peer(Peer& peer) {
       send_to(path, packet, size);
       total += size;
     }
-  } else if (!out_.empty()) {
+  } else {
     const bool runs = senders_[path.socket]->segmentation();
     for (size_t begin = 0; begin < out_.size();) {
       size_t largest = out_[begin].size;
@@ -191,13 +217,8 @@ void Worker::flush_peer(Peer& peer) {
       begin = end;
     }
   }
-  if (!out_.empty()) {
-    counter_add(peer.counters[peer_field::kTxPackets], static_cast<double>(out_.size()));
-    counter_add(peer.counters[peer_field::kTxBytes], static_cast<double>(total));
-  }
-  for (const Peer::Work& work : peer.work) {
-    if (work.slot->report_due) send_sender_report(*work.slot);
-  }
+  counter_add(peer.counters[peer_field::kTxPackets], static_cast<double>(out_.size()));
+  counter_add(peer.counters[peer_field::kTxBytes], static_cast<double>(total));
 }
 
 void Worker::send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment) {
@@ -264,7 +285,7 @@ size_t Worker::write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_
   store16(to + 2, static_cast<uint16_t>(out.index));
   store32(to + 4, out.timestamp);
   store32(to + 8, slot.ssrc);
-  store32(to + 12, in.source->track->stream_id);
+  store32(to + 12, in.stream_id);
   uint8_t* block = to + 16;
   std::memcpy(block, in.block, in.block_size);
   if (in.twcc_offset != 0) store16(block + in.twcc_offset, peer.transport_sequence++);
@@ -317,14 +338,19 @@ size_t Worker::protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t
     sent.payload_type = out.payload_type;
     sent.valid = true;
   }
+  if (out.index >= out.slot->sent_end) out.slot->sent_end = out.index + 1;
   const SrtpResult result = peer.send->protect_rtp(to, header, capacity, {pieces, count}, out.index, batch);
+  if (in.twcc_offset != 0 && peer.twcc_sent != nullptr) {
+    peer.twcc_sent->on_sent(static_cast<uint16_t>(peer.transport_sequence - 1), result.size, send_us_);
+  }
   return result.ok() ? result.size : 0;
 }
 
 void Worker::retransmit(Peer& peer, Slot& slot, uint16_t sequence) {
   uint64_t index = 0;
   const SlotEpoch* epoch = slot.rewriter.find(sequence, index);
-  if (epoch == nullptr || peer.selected < 0) return;
+  // What still waits for its turn comes by itself.
+  if (epoch == nullptr || peer.selected < 0 || index >= slot.sent_end) return;
   const auto found = sources_.find(epoch->track);
   if (found == sources_.end()) return;
   Source& source = *found->second;
@@ -345,6 +371,7 @@ void Worker::retransmit(Peer& peer, Slot& slot, uint16_t sequence) {
   buffer->references.fetch_add(1, std::memory_order_relaxed);
   in.packet = PacketRef(buffer);
   in.source = &source;
+  in.stream_id = source.track->stream_id;
   build_block(peer, slot, in);
   OutPacket out;
   out.in = &in;
@@ -376,9 +403,11 @@ void Worker::retransmit(Peer& peer, Slot& slot, uint16_t sequence) {
     (*slot.sent)[index & 0xff] = sent;
     peer.transport_sequence = next_transport;
     abs_send_time_ = time;
+    if (peer.twcc_sent != nullptr) peer.twcc_sent->forget(sent.transport_sequence);
   }
   if (size == 0) return;
   --slot.budget;
+  peer.pacing.bucket.spend(size);
   counter_add(slot.counters[slot_field::kRtxSent], 1);
   send_protected(peer, packet, size);
 }
@@ -412,6 +441,9 @@ size_t Worker::protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t
   }
   const SrtpResult result =
       peer.send->protect_rtp(to, header, capacity, std::span<const uint8_t>(payload, 2u + meta.rtp.payload_size), index);
+  if (in.twcc_offset != 0 && peer.twcc_sent != nullptr) {
+    peer.twcc_sent->on_sent(static_cast<uint16_t>(peer.transport_sequence - 1), result.size, send_us_);
+  }
   return result.ok() ? result.size : 0;
 }
 

@@ -75,6 +75,13 @@ SlotOutput SlotRewriter::begin(uint32_t track, const SlotInput& in, int64_t now_
   return output;
 }
 
+void SlotRewriter::rewind(uint64_t next_index) {
+  if (next_index == 0 || next_index > last_index_) return;
+  last_index_ = next_index - 1;
+  // What is taken off here is overwritten before anything older; until then its numbers are beyond those find() looks for.
+  for (size_t i = 0; i < kEpochs && epoch_count_ > 0 && current().first_out >= next_index; ++i) --epoch_count_;
+}
+
 // The timestamp delta for a frame that begins now.
 uint32_t SlotRewriter::slew(const SlotInput& in, int64_t now_us) const {
   const uint32_t delta = current().timestamp_delta;

@@ -12,6 +12,7 @@ import {
   type MediaPlaneEvent,
   type SessionMachineOptions,
   type SrtpProfile,
+  type TransportFeedback,
   parseStun,
 } from "@parley/domain-media-control";
 import {
@@ -53,6 +54,8 @@ export interface MediaNodeDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly config: MediaNodeConfig;
+  /** For whoever estimates bandwidth: what a session's subscriber says of the packets it was sent. Called in the order of the reports. */
+  readonly onTransportFeedback?: (sessionId: string, feedback: TransportFeedback) => void;
 }
 
 export interface MediaNodeConfig {
@@ -108,6 +111,7 @@ class Node implements MediaNode {
       srtpProfiles: config.srtpProfiles ?? DEFAULT_PROFILES,
       publishStatus: (host) => this.#publishStatus(host),
       logger,
+      onTransportFeedback: deps.onTransportFeedback,
     });
     this.#unknown = new UnknownUfrags({
       nodeId: deps.nodeId,

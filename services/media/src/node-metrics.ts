@@ -26,6 +26,10 @@ const PLANE_HELP: Readonly<Record<keyof PlaneCounters, readonly [string, string]
   forgedUfrags: ["parley_media_forged_ufrags_total", "Checks whose ufrag had a wrong MAC."],
   malformed: ["parley_media_malformed_total", "Datagrams that could not be read."],
   eventsDropped: ["parley_media_events_dropped_total", "Events the control part was too slow for."],
+  feedbackDropped: [
+    "parley_media_feedback_dropped_total",
+    "Transport-wide feedback the control part was too slow for.",
+  ],
   staleCommands: ["parley_media_stale_commands_total", "Commands for what was closed already."],
 };
 

@@ -16,6 +16,7 @@ import type {
   TrackHandle,
   TrackRef,
   TrackSample,
+  TransportFeedback,
 } from "@parley/domain-media-control";
 import type { Clock, Logger } from "@parley/foundation";
 import type { SessionHost } from "./session-host.ts";
@@ -28,6 +29,7 @@ export interface SessionLoopDeps {
   readonly srtpProfiles: readonly SrtpProfile[];
   readonly publishStatus: (host: SessionHost) => void;
   readonly logger: Logger;
+  readonly onTransportFeedback?: ((sessionId: string, feedback: TransportFeedback) => void) | undefined;
 }
 
 interface Work {
@@ -111,6 +113,11 @@ export class SessionLoop {
       case "track-ended": {
         const track = this.#byTrack.get(event.track);
         if (track !== undefined) this.handle(track.host, { type: "track-ended", mid: track.mid });
+        break;
+      }
+      case "transport-feedback": {
+        const host = this.#byPeer.get(event.peer);
+        if (host !== undefined) this.#deps.onTransportFeedback?.(host.sessionId, event);
         break;
       }
       case "ssrc":

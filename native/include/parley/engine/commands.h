@@ -25,6 +25,7 @@ enum class CommandType : uint8_t {
   kSetSrtpKeys,
   kClosePeer,  // flag: the peer moves to another worker, its index is not released
   kSetPeerCodecs,
+  kSetPacingRate,
   kOpenTrack,
   kSetTrackPaused,
   kRequestKeyFrame,
@@ -122,6 +123,10 @@ struct ReplicaData {
   uint32_t stream_id = 0;
 };
 
+struct PacingData {
+  uint64_t bitrate_bps = 0;  // 0: unlimited
+};
+
 struct Command {
   CommandType type{};
   uint16_t worker = 0;
@@ -130,7 +135,7 @@ struct Command {
   PathAddress path;
   std::variant<std::monostate, std::vector<uint8_t>, std::unique_ptr<OpenPeerData>, std::unique_ptr<IceData>,
                std::unique_ptr<DtlsSrtpKeys>, std::unique_ptr<CodecsData>, std::unique_ptr<TrackData>,
-               std::unique_ptr<SlotData>, std::unique_ptr<BindData>, ReplicaData>
+               std::unique_ptr<SlotData>, std::unique_ptr<BindData>, ReplicaData, PacingData>
       data;
 };
 

@@ -13,7 +13,8 @@ namespace parley {
 namespace peer_field {
 enum : size_t {
   kHandle, kRxBytes, kTxBytes, kRxPackets, kTxPackets, kLastConsentMs, kAuthFailures, kReplays, kRttUs, kTwccSent,
-  kTwccReceived, kStride = 12
+  kTwccReceived, kFeedbackPackets, kFeedbackBytes, kFeedbackLost, kFeedbackDelayUs, kPacedBytes, kPacingDelayUs, kPacedPackets,
+  kPacingDrops, kStride = 20
 };
 }
 namespace track_field {
@@ -31,7 +32,8 @@ enum : size_t {
 namespace plane_field {
 enum : size_t {
   kRxDatagrams, kRxBytes, kTxDatagrams, kTxBytes, kSendCalls, kSendMessages, kSendErrors, kStrangers, kForgedUfrags,
-  kMalformed, kEventsDropped, kStaleCommands, kForwardedElsewhere, kQueueDrops, kStride = 16
+  kMalformed, kEventsDropped, kStaleCommands, kForwardedElsewhere, kQueueDrops, kFeedbackDropped,
+  kStride = 16
 };
 }
 

@@ -14,6 +14,9 @@ enum class EventType : uint8_t {
   kSlotStarted = 5, // slot, track
   kPathClosed = 6,  // peer, path
   kTrackEnded = 7,  // track
+  // peer, u64 time of arrival in us, u32 feedback delay in us, u32 packets, u32 bytes, u32 lost; then for each group: i32 send delta in us,
+  // i32 arrival delta in us, u32 bytes, u16 packets, u16 lost.
+  kTransportFeedback = 8,
 };
 
 }  // namespace parley

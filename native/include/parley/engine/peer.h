@@ -20,10 +20,12 @@
 #include "parley/media/clock_map.h"
 #include "parley/media/key_frame_requests.h"
 #include "parley/media/nack_tracker.h"
+#include "parley/media/pacing_queue.h"
 #include "parley/media/receive_stats.h"
 #include "parley/media/sequence.h"
 #include "parley/media/slot_rewriter.h"
 #include "parley/media/twcc_recorder.h"
+#include "parley/media/twcc_sender.h"
 #include "parley/wire/stun.h"
 
 namespace parley {
@@ -91,6 +93,7 @@ struct BatchPacket {
   PacketRef packet;
   Source* source = nullptr;
   int32_t next = -1;  // further packet of the same track in this batch
+  uint32_t stream_id = 0;
   // The extension block as written for the last subscriber, taken over by the next one with the same ids.
   uint64_t block_signature = 0;
   uint16_t block_size = 0;
@@ -157,6 +160,7 @@ struct Slot {
   uint32_t clock_rate_hz = 90'000;
   uint64_t rtx_index = 0;
   SlotRewriter rewriter;
+  uint64_t sent_end = 0;  // behind the highest index that was encrypted
   Track* wanted = nullptr;      // bound
   Track* current = nullptr;     // sending; differs from `wanted` until that one's key frame
   Source* source = nullptr;     // of `current`
@@ -172,6 +176,23 @@ struct Slot {
   // Retransmission budget: a NACK flood must not become a flood of ours.
   int64_t budget_at_us = 0;
   int32_t budget = 0;
+};
+
+// A packet that waits for its turn. Its number is given out already; it is encrypted when it leaves.
+struct PacedPacket {
+  PacketRef packet;
+  Slot* slot = nullptr;
+  uint64_t index = 0;
+  uint32_t timestamp = 0;
+  uint32_t stream_id = 0;
+  uint16_t picture_id_delta = 0;
+  uint16_t frame_number_delta = 0;
+  uint8_t tl0_delta = 0;
+  uint8_t payload_type = 0;
+};
+struct PacedRepair {
+  Slot* slot = nullptr;
+  uint16_t sequence = 0;
 };
 
 struct Peer {
@@ -201,6 +222,11 @@ struct Peer {
   bool in_twcc_list = false;
   bool in_nack_list = false;
   uint16_t transport_sequence = 0;
+  // What was sent under transport-wide numbers; there from the first slot that starts.
+  std::unique_ptr<TwccSender> twcc_sent;
+  PacingQueue<PacedPacket, PacedRepair> pacing;
+  int64_t longest_wait_us = 0;
+  bool in_pacing_list = false;
   int64_t rtt_us = 0;
   // Scratch of a fan-out.
   bool dirty = false;

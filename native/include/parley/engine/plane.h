@@ -63,6 +63,8 @@ class Plane final : public PlaneShared {
   void set_srtp_keys(Handle peer, const DtlsSrtpKeys& keys);
   void close_peer(Handle peer);
   void set_peer_codecs(Handle peer, CodecsData codecs);
+  // 0: unlimited.
+  void set_pacing_rate(Handle peer, uint64_t bitrate_bps);
   Handle open_track(Handle peer, TrackData track);
   void set_track_paused(Handle track, bool paused);
   void request_key_frame(Handle track);

@@ -3,11 +3,12 @@
 //   receive_udp -> on_datagram -> (path table) -> on_peer_datagram -> on_rtp -> find_source -> on_media   worker_receive.cc
 //   -> fan_out -> flush_peer -> write_packet -> UdpSender                                                 worker_send.cc
 //
-// STUN is in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc, the loop and timers in worker.cc.
+// Pacing is in worker_pacing.cc, STUN in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc, the loop and timers in worker.cc.
 #pragma once
 
 #include <sys/epoll.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -92,6 +93,8 @@ class Worker final : public TcpHandler {
 
   // Main thread.
   EventRing& events() { return events_; }
+  // Transport-wide feedback, reduced: in a ring of its own, so that a flood of it never costs a handshake.
+  EventRing& feedback() { return feedback_; }
   // Handles whose objects are gone, so that the main thread may use their indices again.
   struct Released {
     std::vector<Handle> peers, tracks, slots;
@@ -179,6 +182,7 @@ class Worker final : public TcpHandler {
   bool holds_batch();
   void flush_peer(Peer& peer);
   void collect(Peer& peer, Slot& slot, Track& track);
+  void send_out(Peer& peer);
   void begin_slot(Slot& slot, Track& track, Source& source);
   void send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment);
   size_t write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_t padding);
@@ -187,14 +191,25 @@ class Worker final : public TcpHandler {
   size_t protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding,
                      SrtpTagBatch* batch = nullptr);
   size_t protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type);
+  void note_send_time(int64_t now_us);
   void retransmit(Peer& peer, Slot& slot, uint16_t sequence);
   void send_protected(Peer& peer, const uint8_t* data, size_t size);
   void send_rtcp(Peer& peer, uint8_t* packet, size_t size, size_t capacity);
+
+  // worker_pacing.cc
+  void hold_back(Peer& peer);
+  void repair(Peer& peer, Slot& slot, uint16_t sequence);
+  void run_pacing();
+  void send_paced(Peer& peer);
+  void give_up_overflow(Peer& peer);
+  void forget_paced(Slot& slot);
+  void list_paced(Peer& peer);
 
   // worker_rtcp.cc
   void on_rtcp(Peer& peer, PacketBuffer& packet);
   void on_report_block(Peer& peer, const ReportBlock& block);
   void on_sender_report(Peer& peer, const SenderInfo& info);
+  void on_transport_feedback(Peer& peer, const RtcpPacket& part);
   void on_bye(Peer& peer, uint32_t ssrc);
   void request_key_frame(Track& track);
   void on_slot_key_frame_request(Slot& slot);
@@ -225,7 +240,9 @@ class Worker final : public TcpHandler {
   std::unique_ptr<PacketRing[]> rings_;
   uint64_t workers_to_wake_ = 0;
   EventRing events_;
+  EventRing feedback_;
   bool events_added_ = false;
+  int64_t feedback_due_us_ = 0;  // 0: none is in the ring that nobody was woken for
   MpscInbox<Released> released_;
   Released released_now_;
   std::shared_ptr<double[]> counters_;
@@ -247,6 +264,9 @@ class Worker final : public TcpHandler {
   bool precise_wait_ = true;
   std::vector<Peer*> dirty_peers_;
   std::vector<OutPacket> out_;
+  size_t out_bytes_ = 0;
+  std::vector<BatchPacket> paced_batch_;
+  std::vector<Peer*> paced_peers_;
   std::vector<Handle> idle_replicas_;
   std::vector<Track*> key_frame_tracks_;
   std::vector<Peer*> nack_peers_;
@@ -258,7 +278,9 @@ class Worker final : public TcpHandler {
   size_t next_group_ = 0;
   int64_t next_sweep_us_ = 0;
   int64_t next_nack_us_ = 0;
+  int64_t next_pacing_us_ = 0;
   uint32_t abs_send_time_ = 0;
+  int64_t send_us_ = 0;  // for transport-wide numbers; newer than now_us_ in a long pass
   // Checks of unknown peers that may go up: a flood of genuine ufrags must not drown JavaScript.
   int32_t stun_budget_ = 0;
   int64_t stun_budget_at_us_ = 0;
@@ -268,11 +290,13 @@ class Worker final : public TcpHandler {
   uint64_t forged_ufrags_ = 0;
   uint64_t malformed_ = 0;
   uint64_t events_dropped_ = 0;
+  uint64_t feedback_dropped_ = 0;
   uint64_t stale_commands_ = 0;
   uint64_t forwarded_elsewhere_ = 0;
   uint64_t queue_drops_ = 0;
   std::vector<uint16_t> nack_scratch_;
   TransportCcReport twcc_scratch_;
+  std::array<TwccGroup, TwccSender::kMaxGroups> groups_scratch_{};
 };
 
 }  // namespace parley

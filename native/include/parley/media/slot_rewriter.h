@@ -51,6 +51,9 @@ class SlotRewriter {
   SlotOutput begin(uint32_t track, const SlotInput& in, int64_t now_us);
   // A further packet of the current track; `output.epoch` null: from before it began, to be dropped.
   SlotOutput next(const SlotInput& in, int64_t now_us);
+  // Numbers from `next_index` on were given out and never sent: they are given out again. What comes next must begin() anew.
+  // `next_index` must be beyond everything that was encrypted: an index twice under one key breaks GCM (RFC 7714 8.4).
+  void rewind(uint64_t next_index);
   // The epoch of a packet that was sent, by its sequence number; null when it was not or is too old.
   const SlotEpoch* find(uint16_t out_sequence, uint64_t& out_index) const;
 

@@ -47,6 +47,12 @@ class TwccSender {
     entry.bytes_and_state = static_cast<uint16_t>((bytes > kMaxBytes ? kMaxBytes : bytes) | kSent);
   }
 
+  // The packet goes out once more under its number: when it arrives says nothing any more.
+  void forget(uint16_t sequence) {
+    Entry& entry = entries_[sequence % kHistory];
+    if (entry.sequence == sequence) entry.bytes_and_state = 0;
+  }
+
   // Fills `groups` with those that are complete: the last one of a report is kept until a packet of a later one is reported.
   // Returns their number.
   size_t on_feedback(const TwccView& feedback, int64_t now_us, std::array<TwccGroup, kMaxGroups>& groups, TwccSummary& summary);
