@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { mintToken } from "@parley/domain-access";
 
@@ -21,7 +21,8 @@ export class ServerProcess {
     this.origin = origin;
   }
 
-  static async start(threads: number): Promise<ServerProcess> {
+  /** `nodeFlags`: in place of those that the program starts with. */
+  static async start(threads: number, nodeFlags: readonly string[] = []): Promise<ServerProcess> {
     const flags = ["--http.host", "127.0.0.1", "--http.port", "0", "--media.udpPort", "0", "--media.tcpPort", "-1"];
     flags.push(
       "--media.bind",
@@ -34,7 +35,7 @@ export class ServerProcess {
       "warn",
     );
     if (threads > 0) flags.push("--media.threads", String(threads));
-    const child = spawn(process.execPath, [program, "serve", ...flags], {
+    const child = spawn(process.execPath, [...nodeFlags, program, "serve", ...flags], {
       env: { ...process.env, PARLEY_APPS: `${key}:${secret}` },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -54,6 +55,26 @@ export class ServerProcess {
     // The second field is a name in parentheses, which may hold blanks.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / ticksPerSecond;
+  }
+
+  /** Time of its threads by name, by the kernel: the finest there is. `MainThread` runs JavaScript, `parley-0` and on are the data plane. */
+  async threadCpuUs(): Promise<ReadonlyMap<string, number>> {
+    const folder = `/proc/${this.#child.pid}/task`;
+    const times = new Map<string, number>();
+    for (const task of await readdir(folder)) {
+      const read = (file: string) => readFile(`${folder}/${task}/${file}`, "utf8").catch(() => "");
+      const [name, stat] = await Promise.all([read("comm"), read("schedstat")]);
+      times.set(name.trim(), (times.get(name.trim()) ?? 0) + Number(stat.split(" ")[0] ?? 0) / 1000);
+    }
+    return times;
+  }
+
+  async descriptors(): Promise<number> {
+    return (await readdir(`/proc/${this.#child.pid}/fd`)).length;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /**

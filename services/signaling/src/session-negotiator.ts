@@ -3,9 +3,9 @@ import {
   mintIceCredentials,
   negotiate,
   restartedIce,
+  type EarlierNegotiation,
   type GrantParts,
   type IceGrant,
-  type Negotiated,
   type NegotiationError,
   type NegotiationErrorCode,
   type OfferedSection,
@@ -84,7 +84,7 @@ export class MediaNegotiator implements SessionNegotiator {
       readonly localIp: string;
     },
     node: NodeAnnouncement,
-    of: { readonly sdpSessionId: string; readonly previous?: Negotiated },
+    of: { readonly sdpSessionId: string; readonly previous?: EarlierNegotiation },
   ): Result<NegotiatedSession, ParleyError> {
     const { random, ufragKey, sdpLimits } = this.#options;
     const negotiated = negotiate(request.offerSdp, {

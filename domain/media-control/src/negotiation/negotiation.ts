@@ -19,7 +19,7 @@ export interface NegotiationOptions {
   /** The session's o= id: decimal digits, below 2^63. */
   readonly sdpSessionId: string;
   /** What came out last time, with the grant as it is now (bindings, pauses): makes this a renegotiation. */
-  readonly previous?: Negotiated;
+  readonly previous?: EarlierNegotiation;
   /** Our role when the client leaves the choice (actpass). Default passive: the client sends the ClientHello. */
   readonly dtlsRole?: "passive" | "active";
   readonly codecs?: CodecPolicy;
@@ -90,6 +90,11 @@ export interface Negotiated {
   readonly sections: readonly NegotiatedSection[];
   /** The offer had new ICE credentials. */
   readonly iceRestart: boolean;
+}
+
+/** What a renegotiation has to know of the one before: a {@link Negotiated} fits, and so does the little that is worth keeping of it. */
+export interface EarlierNegotiation extends Pick<Negotiated, "grant" | "sections"> {
+  readonly answer: { readonly origin: Pick<SessionDescription["origin"], "sessionId" | "sessionVersion"> };
 }
 
 export interface NegotiatedSection {

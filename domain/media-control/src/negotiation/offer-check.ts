@@ -1,6 +1,6 @@
 import { type Result, err, ok } from "@parley/foundation";
 import type { MediaSection, SdpFingerprint, SdpSetup, SdpTransport, SessionDescription } from "../sdp/description.ts";
-import type { IceCredentials, Negotiated, NegotiationError, NegotiationErrorCode } from "./negotiation.ts";
+import type { EarlierNegotiation, IceCredentials, NegotiationError, NegotiationErrorCode } from "./negotiation.ts";
 
 /** What an offer says of the one transport everything is bundled on. */
 export interface OfferedTransport {
@@ -34,7 +34,10 @@ export function isAcceptable(section: MediaSection, bundle: readonly string[] | 
 }
 
 /** The checks of the offer as a whole, before any section is decided on. */
-export function checkOffer(offer: SessionDescription, previous: Negotiated | undefined): NegotiationError | undefined {
+export function checkOffer(
+  offer: SessionDescription,
+  previous: EarlierNegotiation | undefined,
+): NegotiationError | undefined {
   if (offer.media.length === 0) return negotiationError("no-media", "the offer has no media section");
   if (offer.iceLite) return negotiationError("ice-lite-peer", "both sides would be ICE-lite: nobody would send checks");
   const bundle = bundledMids(offer);
@@ -60,7 +63,7 @@ export function checkOffer(offer: SessionDescription, previous: Negotiated | und
 }
 
 /** RFC 8829 5.2.2: sections stay at their place; one that was rejected may be used again for something new. */
-function checkContinuity(offer: SessionDescription, previous: Negotiated): NegotiationError | undefined {
+function checkContinuity(offer: SessionDescription, previous: EarlierNegotiation): NegotiationError | undefined {
   for (const [index, before] of previous.sections.entries()) {
     const now = offer.media[index];
     if (now === undefined) return negotiationError("section-mismatch", "media sections are missing", before.mid);
