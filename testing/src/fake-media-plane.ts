@@ -20,6 +20,7 @@ import type {
   TrackCounters,
   TrackHandle,
   TrackOptions,
+  TransportFeedback,
 } from "@parley/domain-media-control";
 import type { Clock } from "@parley/foundation";
 
@@ -83,7 +84,20 @@ export class FakeMediaPlane implements MediaPlane {
 
   /** Plays an event (or a batch) of the data plane. */
   emit(...events: readonly MediaPlaneEvent[]): void {
+    for (const event of events) if (event.type === "transport-feedback") this.#count(event);
     this.#handler?.(events);
+  }
+
+  #count({ peer, packets, bytes, lost, feedbackDelayUs }: TransportFeedback): void {
+    const known = this.peers.get(peer);
+    if (known === undefined) return;
+    known.counters = {
+      ...known.counters,
+      deliveredPackets: known.counters.deliveredPackets + packets,
+      deliveredBytes: known.counters.deliveredBytes + bytes,
+      undeliveredPackets: known.counters.undeliveredPackets + lost,
+      feedbackDelayUs,
+    };
   }
 
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void {

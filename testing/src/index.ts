@@ -1,4 +1,5 @@
 export * from "./contracts/bus-contract.ts";
+export * from "./contracts/media-plane-contract.ts";
 export * from "./fake-media-plane.ts";
 export * from "./fuzz-budget.ts";
 export * from "./loggers.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { parseStun } from "@parley/domain-media-control";
+import { type PeerCounters, parseStun } from "@parley/domain-media-control";
 import { subjects } from "@parley/foundation";
 import { Codec, GrantRequestSchema, GrantsWantedSchema, MediaKind, SessionState, errorNumber } from "@parley/protocol";
 import { noSlotCounters, noTrackCounters } from "@parley/testing";
@@ -493,6 +493,51 @@ describe("media node", () => {
       assert.ok(world.sentTexts().includes("close-notify"));
       assert.equal(world.clock.pendingCount, 0);
       assert.equal(world.plane.peers.size, 0);
+    });
+
+    it("hands transport-wide feedback on under its session, and nothing of peers that are gone", async () => {
+      await world.grant({ sessionId: "p" });
+      const { handle } = world.peer("p");
+      const told = {
+        type: "transport-feedback",
+        peer: handle,
+        receivedMonoMs: 5,
+        feedbackDelayUs: 9,
+        groups: [],
+      } as const;
+      world.plane.emit({ ...told, packets: 3, bytes: 3_000, lost: 1 }, { ...told, packets: 4, bytes: 4_000, lost: 0 });
+      assert.deepEqual(
+        world.feedback.map(({ sessionId, told: { packets } }) => [sessionId, packets]),
+        [
+          ["p", 3],
+          ["p", 4],
+        ],
+      );
+      await world.grant({ sessionId: "p", revision: 2n, closed: true });
+      world.plane.emit({ ...told, packets: 1, bytes: 1_000, lost: 0 });
+      assert.equal(world.feedback.length, 2);
+    });
+
+    it("tells what reaches the client: rate, loss, and how long it waits for its turn", async () => {
+      await world.grant({ sessionId: "p" });
+      await world.connect("p");
+      const play = (counters: Partial<PeerCounters>): void => {
+        world.keepAlive("p");
+        const peer = world.peer("p");
+        peer.counters = { ...peer.counters, ...counters };
+      };
+      await world.pass(1000);
+      assert.equal(world.status("p").delivery, undefined);
+      play({ deliveredPackets: 90, deliveredBytes: 125_000, undeliveredPackets: 10, pacingDelayUs: 12_500 });
+      await world.pass(1000);
+      assert.equal(world.status("p").delivery?.bitrateBps, 1_000_000);
+      assert.ok(Math.abs((world.status("p").delivery?.lossRatio ?? 0) - 0.1) < 1e-6);
+      assert.equal(world.status("p").delivery?.pacingDelayMs, 12.5);
+      play({ deliveredPackets: 190, deliveredBytes: 187_500, pacingDelayUs: 0 });
+      await world.pass(1000);
+      assert.equal(world.status("p").delivery?.bitrateBps, 500_000);
+      assert.equal(world.status("p").delivery?.lossRatio, 0);
+      assert.equal(world.status("p").delivery?.pacingDelayMs, 0);
     });
 
     it("counts", async () => {

@@ -330,6 +330,12 @@ export class SessionLoop {
     return {
       consentAgeMs: peer && ageMs(peer.lastConsentMonoMs),
       rttUs: peer?.rttUs ?? 0,
+      delivery: {
+        packets: peer?.deliveredPackets ?? 0,
+        bytes: peer?.deliveredBytes ?? 0,
+        lost: peer?.undeliveredPackets ?? 0,
+        pacingDelayUs: peer?.pacingDelayUs ?? 0,
+      },
       tracks,
       slots,
     };

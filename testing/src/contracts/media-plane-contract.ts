@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MediaPlane, MediaPlaneEvent, PeerHandle, SlotOptions, TrackOptions } from "@parley/domain-media-control";
+import type { MediaPlane, SlotOptions, TrackOptions, TransportFeedback } from "@parley/domain-media-control";
 import { MediaKind } from "@parley/protocol";
 
 /** A fresh data plane for one test, and how the test reaches its inside. */
@@ -9,10 +9,10 @@ export interface MediaPlaneUnderTest {
   /** Resolves when all commands given before have taken effect. */
   readonly settle: () => Promise<void>;
   /**
-   * Makes a subscriber tell of packets it was sent: two bursts and the beginning of a third, the last packet of the first lost. Resolves with
-   * its peer when the report has left. The rates of both directions are up to the adapter.
+   * Sends a subscriber several bursts and lets it report them; resolves with all its feedback when some burst was told. The plane's events
+   * belong to the subject.
    */
-  readonly report: () => Promise<PeerHandle>;
+  readonly reported: () => Promise<readonly TransportFeedback[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -48,15 +48,15 @@ type Contract = (title: string, run: (subject: MediaPlaneUnderTest) => Promise<v
 
 function handles(contract: Contract): void {
   contract("handles are never used again, counters live as long as their handle", async ({ plane, settle }) => {
-    const seen = new Set<number>();
+    const seen = new Set<string>();
     for (let round = 0; round < 20; round += 1) {
       const peer = plane.openPeer({ ice });
       const opened = [peer, plane.openTrack(peer, track), plane.openSlot(peer, slot)] as const;
       for (const handle of opened) {
         assert.ok(handle > 0 && Number.isSafeInteger(handle));
-        // Kinds are counted for themselves.
-        seen.add(handle * 4 + opened.indexOf(handle));
       }
+      // Kinds are counted for themselves.
+      opened.forEach((handle, kind) => seen.add(`${kind} ${handle}`));
       assert.equal(plane.peerCounters(peer)?.rxPackets, 0);
       assert.equal(plane.trackCounters(opened[1])?.packets, 0);
       assert.equal(plane.slotCounters(opened[2])?.packets, 0);
@@ -113,29 +113,30 @@ function feedback(contract: Contract): void {
   contract("transport-wide feedback comes as sums and groups, and is added to the peer's counters", async (subject) => {
     const { plane } = subject;
     const beganMs = plane.nowMs();
-    const coming = new Promise<Extract<MediaPlaneEvent, { type: "transport-feedback" }>>((resolve) => {
-      plane.onEvents((events) => {
-        for (const event of events) if (event.type === "transport-feedback") resolve(event);
-      });
-    });
-    const peer = await subject.report();
-    const told = await coming;
-    assert.equal(told.peer, peer);
-    assert.ok(told.receivedMonoMs >= beganMs && told.receivedMonoMs <= plane.nowMs());
-    assert.ok(told.feedbackDelayUs > 0 && told.feedbackDelayUs < 5_000_000);
-    assert.ok(told.packets > 0 && told.bytes > told.packets * 28);
-    assert.equal(told.lost, 1);
+    const told = await subject.reported();
+    const sum = (field: "packets" | "bytes" | "lost"): number => told.reduce((total, each) => total + each[field], 0);
+    for (const { peer, receivedMonoMs, feedbackDelayUs, packets, bytes, lost } of told) {
+      assert.equal(peer, told[0]?.peer);
+      assert.ok(receivedMonoMs >= beganMs && receivedMonoMs <= plane.nowMs());
+      assert.ok(packets + lost > 0 && bytes >= packets * 28);
+      assert.ok(packets === 0 || (feedbackDelayUs > 0 && feedbackDelayUs < 5_000_000));
+    }
+    const groups = told.flatMap((each) => each.groups);
+    assert.ok(groups.length > 0);
+    for (const group of groups) {
+      // Arrivals may be in one tick of 250 us, or turned round; sendings may not.
+      assert.ok(group.sendDeltaUs > 0 && group.sendDeltaUs < 5_000_000, `sent after ${group.sendDeltaUs} us`);
+      assert.ok(Math.abs(group.receiveDeltaUs) < 5_000_000, `came after ${group.receiveDeltaUs} us`);
+      assert.ok(group.packets > 0 && group.bytes >= group.packets * 28);
+    }
     // The first burst has nothing to be compared with, and the last may not be whole.
-    assert.equal(told.groups.length, 1);
-    const [group] = told.groups;
-    assert.ok(group !== undefined && group.sendDeltaUs > 5_000 && group.receiveDeltaUs > 0);
-    assert.ok(group.packets > 0 && group.packets < told.packets && group.bytes < told.bytes);
-    assert.equal(group.lost, 0);
-    const counters = plane.peerCounters(peer);
-    assert.equal(counters?.deliveredPackets, told.packets);
-    assert.equal(counters?.deliveredBytes, told.bytes);
-    assert.equal(counters?.undeliveredPackets, 1);
-    assert.equal(counters?.feedbackDelayUs, told.feedbackDelayUs);
+    assert.ok(groups.reduce((total, group) => total + group.packets, 0) < sum("packets"));
+    const counters = told[0] && plane.peerCounters(told[0].peer);
+    // More may have come meanwhile.
+    assert.ok(counters !== undefined && counters.deliveredPackets >= sum("packets"));
+    assert.ok(counters.deliveredBytes >= sum("bytes"));
+    assert.ok(counters.undeliveredPackets >= sum("lost"));
+    assert.ok(counters.feedbackDelayUs > 0);
     assert.equal(plane.counters.feedbackDropped, 0);
   });
 }

@@ -50,8 +50,17 @@ export interface SessionSample {
   /** Since the last authenticated check; undefined: never. */
   readonly consentAgeMs: number | undefined;
   readonly rttUs: number;
+  readonly delivery: DeliverySample;
   readonly tracks: ReadonlyMap<string, TrackSample>;
   readonly slots: ReadonlyMap<string, SlotSample>;
+}
+
+/** By the client's transport-wide feedback; totals but the last. */
+export interface DeliverySample {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly lost: number;
+  readonly pacingDelayUs: number;
 }
 
 export interface TrackSample {

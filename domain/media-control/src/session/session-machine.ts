@@ -8,6 +8,7 @@ import {
 } from "../ice/ice-agent.ts";
 import type { DtlsGrant, Grant, IceGrant, Plain } from "../negotiation/grant-parts.ts";
 import type { PathAddress, PlaneCodec, PlaneExtension } from "../ports.ts";
+import { DeliveryMeter } from "./delivery-meter.ts";
 import { PublishSide } from "./publish-side.ts";
 import type { SessionInput, SessionOutput, SessionSample } from "./session-io.ts";
 import { SubscribeSide } from "./subscribe-side.ts";
@@ -38,7 +39,7 @@ export function isOpenGrant(grant: Grant): grant is OpenGrant {
 /** The session's part of a SessionStatus; the node adds its name and the ids. */
 export type SessionReport = Pick<
   Plain<SessionStatus>,
-  "acknowledgedRevision" | "state" | "reason" | "tracks" | "slots" | "rttMs"
+  "acknowledgedRevision" | "state" | "reason" | "tracks" | "slots" | "rttMs" | "delivery"
 >;
 
 /**
@@ -50,6 +51,7 @@ export class SessionMachine {
   readonly #ice: IceAgent;
   readonly #publish: PublishSide;
   readonly #subscribe = new SubscribeSide();
+  readonly #delivery = new DeliveryMeter();
   #grant: OpenGrant;
   #revision: bigint;
   #dtls: "none" | "handshaking" | "connected" = "none";
@@ -203,6 +205,7 @@ export class SessionMachine {
 
   #takeSample(sample: SessionSample, nowMs: number): SessionOutput[] {
     this.#rttMs = sample.rttUs / 1000;
+    this.#delivery.take(sample.delivery, nowMs);
     const outputs = this.#stepIce({ type: "consent", ageMs: sample.consentAgeMs }, nowMs);
     if (this.#end !== undefined) return outputs;
     if (this.#dtls !== "connected" && this.#dtlsDueMs !== undefined && nowMs >= this.#dtlsDueMs) {
@@ -232,6 +235,7 @@ export class SessionMachine {
       tracks: this.#publish.status(),
       slots: this.#subscribe.status(),
       rttMs: this.#rttMs,
+      delivery: this.#delivery.reading,
     };
   }
 }

@@ -1,6 +1,6 @@
 import { type MessageInitShape, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createLocalBus } from "@parley/adapter-bus-local";
-import { type PathAddress, makePath, writeStun } from "@parley/domain-media-control";
+import { type PathAddress, type TransportFeedback, makePath, writeStun } from "@parley/domain-media-control";
 import { type Metrics, subjects } from "@parley/foundation";
 import {
   Codec,
@@ -73,6 +73,7 @@ export class World {
   readonly statuses: SessionStatus[] = [];
   readonly announcements: NodeAnnouncement[] = [];
   readonly held: SessionGrant[] = [];
+  readonly feedback: { readonly sessionId: string; readonly told: TransportFeedback }[] = [];
   readonly node: MediaNode;
 
   constructor(config: Partial<MediaNodeConfig> = {}) {
@@ -94,6 +95,7 @@ export class World {
       random: new SeededRandom(1),
       logger: nullLogger,
       metrics: this.metrics,
+      onTransportFeedback: (sessionId, told) => this.feedback.push({ sessionId, told }),
       config: { addresses: [{ ip: "192.0.2.1", udpPort: 3478, tcpPort: 3478 }], ...config },
     });
     this.node.start();

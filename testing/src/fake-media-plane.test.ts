@@ -1,0 +1,29 @@
+import type { TransportFeedback } from "@parley/domain-media-control";
+import { mediaPlaneContract } from "./contracts/media-plane-contract.ts";
+import { FakeMediaPlane } from "./fake-media-plane.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+mediaPlaneContract("fake plane", async () => {
+  const clock = new VirtualClock();
+  const plane = new FakeMediaPlane(clock);
+  const reported = async (): Promise<readonly TransportFeedback[]> => {
+    const told: TransportFeedback[] = [];
+    plane.onEvents((events) => {
+      for (const event of events) if (event.type === "transport-feedback") told.push(event);
+    });
+    const peer = plane.openPeer({ ice: { localUfrag: "a", localPassword: "b", remoteUfrag: "c" } });
+    clock.advance(100);
+    plane.emit({
+      type: "transport-feedback",
+      peer,
+      receivedMonoMs: plane.nowMs(),
+      feedbackDelayUs: 40_000,
+      packets: 11,
+      bytes: 13_200,
+      lost: 1,
+      groups: [{ sendDeltaUs: 33_000, receiveDeltaUs: 33_500, bytes: 4_800, packets: 4, lost: 1 }],
+    });
+    return told;
+  };
+  return { plane, settle: async () => undefined, reported, close: () => plane.close() };
+});
