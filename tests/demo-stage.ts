@@ -18,7 +18,16 @@ import type { Page } from "playwright-core";
  * by its PeerConnections; both are only watched from outside.
  */
 const watcher = `(() => {
-  globalThis.demoWatch = { ears: [], peers: [] };
+  globalThis.demoWatch = { ears: [], peers: [], captured: [] };
+  const devices = navigator.mediaDevices;
+  for (const name of devices === undefined ? [] : ["getUserMedia", "getDisplayMedia"]) {
+    const open = devices[name].bind(devices);
+    devices[name] = async (constraints) => {
+      const stream = await open(constraints);
+      demoWatch.captured.push(...stream.getTracks());
+      return stream;
+    };
+  }
   const create = document.createElement.bind(document);
   document.createElement = (name, options) => {
     const element = create(name, options);
@@ -51,6 +60,14 @@ const inPage = readFileSync(new URL("./demo-in-page.js", import.meta.url), "utf8
 
 /** Small pictures for two cores, and tones that no noise suppression removes. */
 const settings = { quality: "low", originalSound: true };
+
+/** A token for every room, from the development server; `host`: with its tools. One user has few connections, so give each their own. */
+export async function tokenFor(server: ParleyProcess, user: string, host = false): Promise<string> {
+  const query = new URLSearchParams({ user, publish: "true", data: "true", admin: String(host) });
+  const response = await fetch(`${server.url}/v1/dev/token?${query}`);
+  assert.equal(response.status, 200);
+  return ((await response.json()) as { readonly token: string }).token;
+}
 
 export interface DemoOptions {
   readonly room: string;
@@ -237,6 +254,22 @@ export class DemoPage {
 
   async hearsNobody(deadlineMs = 4_000): Promise<void> {
     await until(async () => (await this.heard()).length === 0, { what: "nobody is heard", deadlineMs });
+  }
+
+  /** Waits until the page holds so many open devices: what the camera's light and the browser's mark in the tab show. */
+  async holds(wanted: { readonly cameras: number; readonly microphones: number }): Promise<void> {
+    let last: unknown;
+    await until(
+      async () => {
+        const live = (await this.page.evaluate(
+          `demoWatch.captured.filter(({ readyState }) => readyState === "live").map(({ kind }) => kind)`,
+        )) as string[];
+        const cameras = live.filter((kind) => kind === "video").length;
+        last = { cameras, microphones: live.length - cameras };
+        return cameras === wanted.cameras && live.length - cameras === wanted.microphones;
+      },
+      { what: `${wanted.cameras} cameras, ${wanted.microphones} microphones`, deadlineMs: 5_000, describe: () => last },
+    );
   }
 
   /** Waits until no pictures come in any more, shown or not. */

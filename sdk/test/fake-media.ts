@@ -134,22 +134,26 @@ export class FakePeerConnection extends EventTarget {
 /** Devices that always open, unless `refusal` says otherwise. */
 export class FakeDevices extends EventTarget {
   refusal: Error | undefined;
+  /** Devices open when this is done, as after a question to the user. */
+  answer: Promise<void> = Promise.resolve();
   readonly opened: FakeTrack[] = [];
   readonly asked: MediaStreamConstraints[] = [];
 
-  getUserMedia(constraints: MediaStreamConstraints): Promise<unknown> {
+  async getUserMedia(constraints: MediaStreamConstraints): Promise<unknown> {
     this.asked.push(constraints);
-    if (this.refusal !== undefined) return Promise.reject(this.refusal);
+    await this.answer;
+    if (this.refusal !== undefined) throw this.refusal;
     const track = new FakeTrack(constraints.video === undefined || constraints.video === false ? "audio" : "video");
     this.opened.push(track);
-    return Promise.resolve({ getTracks: () => [track] });
+    return { getTracks: () => [track] };
   }
 
-  getDisplayMedia(): Promise<unknown> {
-    if (this.refusal !== undefined) return Promise.reject(this.refusal);
+  async getDisplayMedia(): Promise<unknown> {
+    await this.answer;
+    if (this.refusal !== undefined) throw this.refusal;
     const track = new FakeTrack("video");
     this.opened.push(track);
-    return Promise.resolve({ getVideoTracks: () => [track], getAudioTracks: () => [], getTracks: () => [track] });
+    return { getVideoTracks: () => [track], getAudioTracks: () => [], getTracks: () => [track] };
   }
 
   enumerateDevices(): Promise<unknown[]> {

@@ -122,6 +122,33 @@ test("devices that were opened for a join that fails, or never comes, are closed
   assert.deepEqual([...room.localParticipant.publications.keys()], []);
 });
 
+test("devices that open when we have left are closed: first time, unmuted, switched, and the screen", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const { localParticipant: local } = room;
+  const first = local.setCameraEnabled(true);
+  await world.advance(300);
+  await first;
+  const muting = local.setCameraEnabled(false);
+  await world.advance(200);
+  await muting;
+  let allow = (): void => undefined;
+  world.devices.answer = new Promise((resolve) => {
+    allow = resolve;
+  });
+  const opening = [local.setCameraEnabled(true), local.setMicrophoneEnabled(true), local.setScreenShareEnabled(true)];
+  const cancelled = opening.map((one) => assert.rejects(one, { code: "cancelled" }));
+  // The users are being asked.
+  await world.advance(50);
+  await room.disconnect();
+  allow();
+  await Promise.all(cancelled);
+  assert.deepEqual(
+    world.devices.opened.map(({ kind, readyState }) => `${kind} ${readyState}`),
+    ["video ended", "video ended", "audio ended", "video ended"],
+  );
+});
+
 test("what waited for the join and is refused there is told by an event, and its device is closed", async () => {
   const world = new FakeWorld();
   const room = roomOn(world.platform);

@@ -12,7 +12,7 @@ import {
   writeCaptureFiles,
 } from "@parley/testing";
 import { desktop, phone, Shots } from "../demo-shots.ts";
-import { DemoPage } from "../demo-stage.ts";
+import { DemoPage, tokenFor } from "../demo-stage.ts";
 import { SdkPage } from "../sdk-stage.ts";
 
 /** Many people in the demo: pages, views, and how it looks on a desk and in a hand, by day and by night. */
@@ -36,19 +36,12 @@ after(async () => {
   assert.equal(await server?.stop(), 0, server?.lines().slice(-20).join("\n"));
 });
 
-/** Each is a user of their own: one user has few connections. */
-async function tokenOf(user: string): Promise<string> {
-  const query = new URLSearchParams({ user, publish: "true", data: "true" });
-  const response = await fetch(`${server.url}/v1/dev/token?${query}`);
-  return ((await response.json()) as { readonly token: string }).token;
-}
-
 /** People without camera: from Node, where they cost nothing. */
 async function guests(room: string, names: readonly string[]): Promise<readonly Room[]> {
   const all: Room[] = [];
   for (const name of names) {
     const guest = new Room();
-    const token = await tokenOf(name);
+    const token = await tokenFor(server, name);
     await guest.connect(server.url, token, { room, name });
     all.push(guest);
   }
@@ -87,7 +80,7 @@ class Sitters {
 
   async join(name: string): Promise<void> {
     const { page } = this;
-    const token = await server.token({ room: this.#room, publish: true, subscribe: true });
+    const token = await tokenFor(server, name);
     await page.join({ name, url: server.url, token, room: this.#room, options: { receive: false } });
     this.#count += 1;
     await page.room(name, `void (await room.localParticipant.publishTrack(demoTest.person(${this.#count})))`);

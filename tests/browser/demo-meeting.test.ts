@@ -52,9 +52,13 @@ test("[SIG-6] two people meet: pictures, voices, mute, camera, screen, chat, han
   await ben.click("Unmute");
   await anna.hears("ben");
 
+  // The form's preview has gone, the meeting has its own.
+  await ben.holds({ cameras: 1, microphones: 1 });
   await ben.click("Stop camera");
   await anna.page.locator(`${anna.tile("Ben")} video`).waitFor({ state: "detached", timeout: 4_000 });
   await anna.page.locator(`${anna.tile("Ben")}[aria-label*="camera off"]`).waitFor();
+  // Off is off: the light at the camera goes out.
+  await ben.holds({ cameras: 0, microphones: 1 });
   await ben.click("Start camera");
   await anna.sees("ben", "Ben");
 
@@ -84,6 +88,7 @@ test("[SIG-6] two people meet: pictures, voices, mute, camera, screen, chat, han
 
   await ben.click("Leave");
   await ben.reads("You have left");
+  await ben.holds({ cameras: 0, microphones: 0 });
   await anna.page.locator(anna.tile("Ben")).waitFor({ state: "detached", timeout: 4_000 });
   await ben.click("Join again");
   await anna.sees("ben", "Ben");

@@ -57,6 +57,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   /** One at a time per source: two clicks must not open a camera twice. */
   readonly #switching = new Map<TrackSource, Promise<LocalTrackPublication | undefined>>();
   #customCount = 0;
+  /** Grows when we leave: a device that opens after that is nobody's, and is closed. */
+  #turn = 0;
   #deviceIds: Partial<Record<TrackSource, string>> = {};
 
   constructor(deps: LocalParticipantDeps) {
@@ -110,6 +112,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     capture: ScreenCaptureOptions = {},
     publish: TrackPublishOptions = {},
   ): Promise<LocalTrackPublication | undefined> {
+    const turn = this.#turn;
     return this.#exclusive("screen", async () => {
       const present = this.getPublication("screen");
       if (!enabled) {
@@ -118,9 +121,11 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
         return undefined;
       }
       if (present !== undefined) return present;
-      const { video, audio } = await this.#opened("screen", () =>
-        createLocalScreenTracks(capture, this.#deps.mediaDevices),
-      );
+      const open = () => createLocalScreenTracks(capture, this.#deps.mediaDevices);
+      const { video, audio } = await this.#opened("screen", turn, open, (opened) => {
+        opened.video.stop();
+        opened.audio?.stop();
+      });
       if ("contentHint" in video) video.contentHint = "detail";
       try {
         const origin = { reopen: undefined, isOurs: true };
@@ -183,7 +188,12 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     const publication = this.getPublication(source);
     if (publication === undefined || publication.reopen === undefined) return;
     if (publication.muted && source === "camera") return;
-    await this.#opened(source, () => publication.switchDevice(deviceId));
+    await this.#opened(
+      source,
+      this.#turn,
+      () => publication.switchDevice(deviceId),
+      () => stopOurs(publication),
+    );
   }
 
   deviceOf(source: "camera" | "microphone"): string | undefined {
@@ -192,8 +202,9 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
 
   /** We have left: what the SDK opened is closed. */
   close(): void {
+    this.#turn += 1;
     for (const publication of this.#all) {
-      if (publication.isOurs) publication.track.stop();
+      stopOurs(publication);
       void this.#deps.publisher?.unpublish(publication.outgoing);
     }
     this.#all.clear();
@@ -207,14 +218,16 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     open: Reopen,
     publish: TrackPublishOptions = {},
   ): Promise<LocalTrackPublication | undefined> {
+    const turn = this.#turn;
     return this.#exclusive(source, async () => {
       const present = this.getPublication(source);
       if (present !== undefined) {
-        await (enabled ? this.#opened(source, () => present.unmute()) : present.mute());
+        const unmute = () => present.unmute();
+        await (enabled ? this.#opened(source, turn, unmute, () => stopOurs(present)) : present.mute());
         return present;
       }
       if (!enabled) return undefined;
-      const track = await this.#opened(source, open);
+      const track = await this.#opened(source, turn, open, (opened) => opened.stop());
       try {
         return await this.#publish({ track, reopen: open, isOurs: true }, { ...publish, source });
       } catch (error) {
@@ -234,13 +247,20 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     return run;
   }
 
-  async #opened<T>(source: TrackSource, open: () => Promise<T>): Promise<T> {
+  /** `turn`: that of the call. When we have left meanwhile, what was opened is closed by `undo`, and the call is cancelled. */
+  async #opened<T>(source: TrackSource, turn: number, open: () => Promise<T>, undo: (opened: T) => void): Promise<T> {
+    if (turn !== this.#turn) throw sdkError("cancelled");
+    let opened: T;
     try {
-      return await open();
+      opened = await open();
     } catch (error) {
+      if (turn !== this.#turn) throw sdkError("cancelled");
       if (error instanceof ParleyError && error.code.startsWith("device")) this.#deps.onDeviceError(error, source);
       throw error;
     }
+    if (turn === this.#turn) return opened;
+    undo(opened);
+    throw sdkError("cancelled");
   }
 
   async #publish(origin: TrackOrigin, options: TrackPublishOptions): Promise<LocalPublication> {
@@ -335,4 +355,8 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
 /** Of a track that the app gives us. */
 function originOf(track: MediaStreamTrack, { reopen }: TrackPublishOptions): TrackOrigin {
   return { track, reopen: reopen ?? reopenerOf(track), isOurs: false };
+}
+
+function stopOurs(publication: LocalPublication): void {
+  if (publication.isOurs) publication.track.stop();
 }

@@ -21,9 +21,6 @@ export interface MeetingOptions {
 
 type Listener = () => void;
 
-/** A camera that was being opened when we left is open by then. */
-const lateDeviceMs = 3_000;
-
 /** A meeting for the screen: a room, the chat, the notices, as one view that changes. */
 export class Meeting {
   readonly room: Room;
@@ -82,9 +79,6 @@ export class Meeting {
 
   async leave(): Promise<void> {
     this.#isOver = true;
-    // Devices of a join that never came about, also those that were still being opened.
-    this.#stopDevices();
-    setTimeout(() => this.#stopDevices(), lateDeviceMs);
     await this.room.disconnect();
   }
 
@@ -310,11 +304,6 @@ export class Meeting {
   }
 
   // ---- the rest ----
-
-  #stopDevices(): void {
-    const { localParticipant: local } = this.room;
-    for (const source of ["camera", "microphone", "screen"] as const) local.getPublication(source)?.track.stop();
-  }
 
   async #device(source: DeviceSource, action: () => Promise<unknown>): Promise<void> {
     try {
