@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "parley/net/udp_steering.h"
+
 namespace parley {
 namespace {
 
@@ -30,6 +32,7 @@ constexpr int kEpollEvents = 64;
 constexpr long kEpollPwait2 = 441;
 constexpr uint64_t kTagEvent = uint64_t{1} << 40;
 constexpr uint64_t kTagTcp = uint64_t{1} << 41;
+constexpr uint64_t kTagRtcp = uint64_t{1} << 42;
 // So many batches of 64 from one socket before the others have their turn.
 constexpr int kBatchesPerTurn = 4;
 
@@ -66,6 +69,7 @@ Worker::~Worker() {
   clear();
   tcp_.reset();
   sockets_.clear();
+  rtcp_sockets_.clear();
   ::close(event_fd_);
   ::close(epoll_fd_);
 }
@@ -79,8 +83,17 @@ int Worker::open_udp(const std::string& ip, uint16_t port, PathAddress* local, c
   event.data.u64 = sockets_.size();
   epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, socket.fd(), &event);
   *local = socket.local();
+  UdpSocket rtcp;
+  const int rtcp_error = rtcp.open({ip, local->local_port, true, true}, what);
+  if (rtcp_error != 0) return rtcp_error;
   sockets_.push_back(std::move(socket));
+  rtcp_sockets_.push_back(std::move(rtcp));
   return 0;
+}
+
+bool Worker::steer_rtcp(size_t socket, uint32_t seed) {
+  const UdpSocket& first = sockets_[socket];
+  return parley::steer_rtcp(first.fd(), first.local().family, config_.workers, seed);
 }
 
 int Worker::open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what) {
@@ -88,7 +101,18 @@ int Worker::open_tcp(const std::string& ip, uint16_t port, PathAddress* local, c
   return tcp_->listen(ip, port, 0, local, what);
 }
 
+void Worker::watch_rtcp(int operation, bool at_once) {
+  for (const UdpSocket& socket : rtcp_sockets_) {
+    if (socket.fd() < 0) continue;
+    epoll_event event{};
+    event.events = at_once ? uint32_t{EPOLLIN} : 0;
+    event.data.u64 = kTagRtcp;
+    epoll_ctl(epoll_fd_, operation, socket.fd(), &event);
+  }
+}
+
 void Worker::start() {
+  watch_rtcp(EPOLL_CTL_ADD, true);
   for (UdpSocket& socket : sockets_) {
     senders_.push_back(std::make_unique<UdpSender>(socket, sent_, config_.segmentation));
     senders_.back()->set_tag_batch(&tags_);
@@ -162,7 +186,9 @@ void Worker::set_priority() {
 int64_t Worker::timeout_us(int64_t now_us) const {
   int64_t due = now_us + 1'000'000;
   if (hold_until_us_ != 0) due = std::min(due, hold_until_us_);
-  if (peer_count_ > 0) due = std::min(due, next_group_us_);
+  if (rtcp_pace_.timed()) due = std::min(due, rtcp_pace_.due_us());
+  // Reports are in no hurry: they leave when the worker reads RTCP anyway.
+  if (peer_count_ > 0) due = std::min(due, next_group_us_ + (rtcp_pace_.timed() ? RtcpPace::kMaxStepUs : 0));
   if (tcp_ != nullptr) due = std::min(due, next_sweep_us_);
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
   if (!paced_peers_.empty()) due = std::min(due, next_pacing_us_);
@@ -182,29 +208,39 @@ int Worker::wait(epoll_event* events, int count, int64_t timeout_us) {
   return epoll_wait(epoll_fd_, events, count, static_cast<int>((timeout_us + 999) / 1'000));
 }
 
+void Worker::fall_asleep(epoll_event* events, int& ready) {
+  sleeping_.store(true, std::memory_order_seq_cst);
+  bool work = !inbox_.empty();
+  for (size_t i = 0; i < config_.workers && !work; ++i) work = !rings_[i].empty();
+  const int64_t begun_us = monotonic_us();
+  ready = wait(events, kEpollEvents, work ? 0 : timeout_us(begun_us));
+  sleeping_.store(false, std::memory_order_relaxed);
+  now_us_ = monotonic_us();
+  idle_us_ += now_us_ - begun_us;
+}
+
 void Worker::run() {
   set_priority();
   now_us_ = monotonic_us();
   next_group_us_ = now_us_ + kGroupTickUs;
   epoll_event events[kEpollEvents];
   while (!stopping_.load(std::memory_order_relaxed)) {
-    sleeping_.store(true, std::memory_order_seq_cst);
-    bool work = !inbox_.empty();
-    for (size_t i = 0; i < config_.workers && !work; ++i) work = !rings_[i].empty();
-    const int ready = wait(events, kEpollEvents, work ? 0 : timeout_us(monotonic_us()));
-    sleeping_.store(false, std::memory_order_relaxed);
-    now_us_ = monotonic_us();
+    int ready = 0;
+    fall_asleep(events, ready);
     // Commands change what the batch names, so what is held leaves first.
     if (hold_until_us_ != 0 && (now_us_ >= hold_until_us_ || !inbox_.empty())) fan_out();
     inbox_.drain([this](std::vector<Command>& commands) {
       for (Command& command : commands) apply(command);
     });
     take_rings();
+    bool rtcp = false;
     for (int i = 0; i < ready; ++i) {
       const uint64_t tag = events[i].data.u64;
       if (tag == kTagEvent) {
         uint64_t count;
         (void)!::read(event_fd_, &count, sizeof(count));
+      } else if (tag == kTagRtcp) {
+        rtcp = true;
       } else if (tag >= kTagTcp) {
         tcp_->on_event(static_cast<int>(tag - kTagTcp), events[i].events, now_us_);
       } else {
@@ -212,6 +248,10 @@ void Worker::run() {
       }
     }
     if (!holds_batch()) fan_out();
+    if (rtcp || rtcp_pace_.worth(now_us_)) {
+      flush_senders();
+      read_rtcp();
+    }
     run_timers(now_us_);
     flush_senders();
     publish_counters();
@@ -324,28 +364,48 @@ void Worker::add_event(EventType type, const EventRing::Piece* pieces, size_t co
   events_added_ = true;
 }
 
+size_t Worker::receive_batch(const UdpSocket& socket, size_t index) {
+  const size_t count = receiver_->receive(socket, static_cast<uint16_t>(index));
+  if (count == 0) return 0;
+  const int64_t read_us = monotonic_us();
+  rx_datagrams_ += count;
+  for (size_t i = 0; i < count; ++i) {
+    PacketBuffer* buffer = receiver_->packet(i);
+    rx_bytes_ += buffer->length;
+    if (buffer->length == 0 || receiver_->truncated(i)) {
+      ++malformed_;
+      continue;
+    }
+    // Reports are measured against when they came, not when somebody looked.
+    now_us_ = read_us - receiver_->waited_us(i);
+    buffer->arrival_us = now_us_;
+    PacketRef packet(receiver_->take(i));
+    on_datagram(packet, receiver_->path(i));
+    // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
+    if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
+  }
+  now_us_ = read_us;
+  return count;
+}
+
 void Worker::receive_udp(size_t socket) {
   for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
-    const size_t count = receiver_->receive(sockets_[socket], static_cast<uint16_t>(socket));
-    if (count == 0) return;
-    now_us_ = monotonic_us();
-    rx_datagrams_ += count;
-    for (size_t i = 0; i < count; ++i) {
-      PacketBuffer* buffer = receiver_->packet(i);
-      rx_bytes_ += buffer->length;
-      if (buffer->length == 0 || receiver_->truncated(i)) {
-        ++malformed_;
-        continue;
-      }
-      buffer->arrival_us = now_us_;
-      PacketRef packet(receiver_->take(i));
-      on_datagram(packet, receiver_->path(i));
-      // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
-      if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
-    }
-    if (count < UdpReceiver::kBatch) return;
+    if (receive_batch(sockets_[socket], socket) < UdpReceiver::kBatch) return;
     fan_out();
   }
+}
+
+void Worker::read_rtcp() {
+  size_t datagrams = 0;
+  for (size_t i = 0; i < rtcp_sockets_.size(); ++i) {
+    if (rtcp_sockets_[i].fd() < 0) continue;
+    for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+      const size_t count = receive_batch(rtcp_sockets_[i], i);
+      datagrams += count;
+      if (count < UdpReceiver::kBatch) break;
+    }
+  }
+  if (rtcp_pace_.on_read(now_us_, datagrams)) watch_rtcp(EPOLL_CTL_MOD, !rtcp_pace_.timed());
 }
 
 }  // namespace parley

@@ -248,9 +248,11 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
   }
   if (!repaired && track.video) {
     if (!first && meta.rtp.timestamp == in.last_timestamp) {
-      // By count, not by mean: one pause of the sender's scheduler says nothing about the link.
-      in.wide_gaps_q8 += packet->arrival_us - in.last_packet_us > kBurstGapUs ? (256 - in.wide_gaps_q8) / 16 : -in.wide_gaps_q8 / 16;
+      // By count, not by mean: one pause of the sender's scheduler says nothing about the link. Only what this thread waited for
+      // counts: a packet that lay there while the last one went to many subscribers came close behind it.
+      in.wide_gaps_q8 += idle_us_ - in.last_idle_us > kBurstGapUs ? (256 - in.wide_gaps_q8) / 16 : -in.wide_gaps_q8 / 16;
     }
+    in.last_idle_us = idle_us_;
     in.last_timestamp = meta.rtp.timestamp;
     meta.more_soon = !meta.rtp.marker && in.wide_gaps_q8 < 128;
   }

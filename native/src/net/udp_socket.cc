@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #ifndef UDP_SEGMENT
@@ -15,6 +17,8 @@ namespace {
 
 // 4 MB hold some 40 ms of a full gigabit both ways; the kernel gives what its limits allow.
 constexpr int kSocketBufferBytes = 4 * 1024 * 1024;
+// The wall clock may be set while a datagram waits: beyond this its time stamp is not believed.
+constexpr int64_t kMaxWaitedUs = 1'000'000;
 
 bool is_wildcard(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
@@ -22,6 +26,8 @@ bool is_wildcard(const sockaddr_storage& address) {
   }
   return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
 }
+
+int64_t to_us(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1'000; }
 
 void grow_buffer(int fd, int forced, int plain) {
   int bytes = kSocketBufferBytes;
@@ -64,6 +70,7 @@ int UdpSocket::open(const UdpSocketOptions& options, const char** what) {
       setsockopt(fd_, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
     }
   }
+  time_stamps_ = options.time_stamps && setsockopt(fd_, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == 0;
   *what = "bind";
   if (bind(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0) {
     const int error = errno;
@@ -97,7 +104,7 @@ struct UdpReceiver::Control {
   mmsghdr messages[kBatch];
   iovec vectors[kBatch];
   sockaddr_in6 names[kBatch];
-  alignas(cmsghdr) uint8_t space[kBatch][CMSG_SPACE(sizeof(in6_pktinfo))];
+  alignas(cmsghdr) uint8_t space[kBatch][CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(timespec))];
 };
 
 UdpReceiver::UdpReceiver(PacketPool& pool, uint16_t worker)
@@ -120,6 +127,7 @@ UdpReceiver::~UdpReceiver() {
 bool UdpReceiver::truncated(size_t i) const { return (control_->messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0; }
 
 size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
+  const bool ancillary = socket.wildcard() || socket.time_stamps();
   size_t ready = 0;
   for (; ready < kBatch; ++ready) {
     if (buffers_[ready] == nullptr) {
@@ -131,8 +139,8 @@ size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
     control_->vectors[ready] = {buffer->storage, kPacketCapacity};
     msghdr& header = control_->messages[ready].msg_hdr;
     header.msg_namelen = sizeof(sockaddr_in6);
-    header.msg_control = socket.wildcard() ? control_->space[ready] : nullptr;
-    header.msg_controllen = socket.wildcard() ? sizeof(control_->space[ready]) : 0;
+    header.msg_control = ancillary ? control_->space[ready] : nullptr;
+    header.msg_controllen = ancillary ? sizeof(control_->space[ready]) : 0;
   }
   if (ready == 0) {
     ++starved_;
@@ -140,6 +148,12 @@ size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
   }
   const int received = recvmmsg(socket.fd(), control_->messages, static_cast<unsigned>(ready), MSG_DONTWAIT, nullptr);
   if (received <= 0) return 0;
+  int64_t now_us = 0;
+  if (socket.time_stamps()) {
+    timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    now_us = to_us(now);
+  }
   for (int i = 0; i < received; ++i) {
     buffers_[i]->length = static_cast<uint16_t>(control_->messages[i].msg_len);
     PathAddress& path = paths_[i];
@@ -147,7 +161,8 @@ size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
     path.worker = worker_;
     path.socket = socket_index;
     set_remote(path, reinterpret_cast<sockaddr*>(&control_->names[i]));
-    if (!socket.wildcard()) continue;
+    waited_us_[i] = 0;
+    if (!ancillary) continue;
     msghdr& header = control_->messages[i].msg_hdr;
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
       if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -158,6 +173,11 @@ size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
         in6_pktinfo info;
         std::memcpy(&info, CMSG_DATA(c), sizeof(info));
         std::memcpy(path.local_ip, &info.ipi6_addr, 16);
+      } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+        timespec stamp;
+        std::memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
+        const int64_t waited_us = now_us - to_us(stamp);
+        waited_us_[i] = waited_us <= kMaxWaitedUs ? std::max<int64_t>(waited_us, 0) : 0;
       }
     }
   }

@@ -81,6 +81,7 @@ struct Source {
     bool ended = false;
     bool announced = false;
     int64_t last_packet_us = 0;
+    int64_t last_idle_us = 0;  // the worker's waiting time until then
     uint32_t last_timestamp = 0;
     // Share of the gaps within frames that are wide, in 1/256, smoothed; begins with "they come one by one".
     int32_t wide_gaps_q8 = 256;

@@ -24,6 +24,7 @@
 #include "parley/engine/path_table.h"
 #include "parley/engine/peer.h"
 #include "parley/engine/queues.h"
+#include "parley/engine/rtcp_pace.h"
 #include "parley/net/packet_buffer.h"
 #include "parley/net/tcp_server.h"
 #include "parley/net/udp_sender.h"
@@ -75,9 +76,12 @@ class Worker final : public TcpHandler {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Before start().
+  // Before start(). Opens two sockets on the port: the second is for RTCP, if the kernel can be told to keep it apart.
   int open_udp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
   int open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
+  // After all workers have opened their sockets of address `socket`: sets the kernel's rule for all of them.
+  bool steer_rtcp(size_t socket, uint32_t seed);
+  void drop_rtcp_socket(size_t socket) { rtcp_sockets_[socket].close(); }
   void start();
   // Ends the thread and waits for it. The state stays until the destructor.
   void stop();
@@ -124,6 +128,9 @@ class Worker final : public TcpHandler {
   void set_priority();
   int64_t timeout_us(int64_t now_us) const;
   int wait(epoll_event* events, int count, int64_t timeout_us);
+  void fall_asleep(epoll_event* events, int& ready);
+  void read_rtcp();
+  void watch_rtcp(int operation, bool at_once);
   void run_timers(int64_t now_us);
   void take_rings();
   void publish_counters();
@@ -159,6 +166,7 @@ class Worker final : public TcpHandler {
 
   // worker_receive.cc
   void receive_udp(size_t socket);
+  size_t receive_batch(const UdpSocket& socket, size_t index);
   // Takes the reference when it keeps the packet; else the buffer is used again.
   void on_datagram(PacketRef& packet, const PathAddress& path);
   void on_peer_datagram(Peer& peer, const PathAddress& path, PacketRef& packet);
@@ -230,6 +238,8 @@ class Worker final : public TcpHandler {
 
   PacketPool pool_;
   std::vector<UdpSocket> sockets_;
+  std::vector<UdpSocket> rtcp_sockets_;  // beside those of `sockets_`; closed where RTCP comes through the same one
+  RtcpPace rtcp_pace_;
   std::unique_ptr<UdpReceiver> receiver_;
   SendCounters sent_;
   SrtpTagBatch tags_;  // of what lies in the senders' slabs
@@ -274,6 +284,7 @@ class Worker final : public TcpHandler {
   std::vector<std::vector<Handle>> report_groups_;
 
   int64_t now_us_ = 0;
+  int64_t idle_us_ = 0;  // time spent waiting, all in all
   int64_t next_group_us_ = 0;
   size_t next_group_ = 0;
   int64_t next_sweep_us_ = 0;

@@ -18,6 +18,8 @@ struct UdpSocketOptions {
   std::string ip;
   uint16_t port = 0;  // 0: any
   bool reuse_port = true;
+  // Each datagram carries when the kernel got it, for a socket that is not read at once.
+  bool time_stamps = false;
 };
 
 // A bound, non-blocking, unconnected socket. Wildcard binds ask for the destination address of each packet.
@@ -27,7 +29,8 @@ class UdpSocket {
   ~UdpSocket() { close(); }
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
-  UdpSocket(UdpSocket&& other) noexcept : fd_(other.fd_), wildcard_(other.wildcard_), local_(other.local_) {
+  UdpSocket(UdpSocket&& other) noexcept
+      : fd_(other.fd_), wildcard_(other.wildcard_), time_stamps_(other.time_stamps_), local_(other.local_) {
     other.fd_ = -1;
   }
   UdpSocket& operator=(UdpSocket&& other) noexcept {
@@ -35,6 +38,7 @@ class UdpSocket {
       close();
       fd_ = other.fd_;
       wildcard_ = other.wildcard_;
+      time_stamps_ = other.time_stamps_;
       local_ = other.local_;
       other.fd_ = -1;
     }
@@ -47,12 +51,14 @@ class UdpSocket {
 
   int fd() const { return fd_; }
   bool wildcard() const { return wildcard_; }
+  bool time_stamps() const { return time_stamps_; }
   // Family, local address and port; the remote half is empty.
   const PathAddress& local() const { return local_; }
 
  private:
   int fd_ = -1;
   bool wildcard_ = false;
+  bool time_stamps_ = false;
   PathAddress local_;
 };
 
@@ -77,6 +83,8 @@ class UdpReceiver {
   PacketBuffer* packet(size_t i) { return buffers_[i]; }
   const PathAddress& path(size_t i) const { return paths_[i]; }
   bool truncated(size_t i) const;
+  // Microseconds that datagram `i` had lain in the socket when it was read; 0 without time stamps.
+  int64_t waited_us(size_t i) const { return waited_us_[i]; }
   PacketBuffer* take(size_t i) {
     PacketBuffer* buffer = buffers_[i];
     buffers_[i] = nullptr;
@@ -92,6 +100,7 @@ class UdpReceiver {
   uint64_t starved_ = 0;
   PacketBuffer* buffers_[kBatch] = {};
   PathAddress paths_[kBatch];
+  int64_t waited_us_[kBatch] = {};
   std::unique_ptr<Control> control_;
 };
 
