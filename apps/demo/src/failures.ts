@@ -67,6 +67,12 @@ export function describeFailure(code: string): Failure {
 
 export type DeviceSource = "camera" | "microphone" | "screen";
 
+/** Browsers ask about both at once, and who says no means both. */
+export const bothRefused = failure(
+  "Camera and microphone are not allowed",
+  "Allow them in your browser: the icon beside the address. Then try again. You can also join without.",
+);
+
 /** What to do about a device that cannot be used. */
 export function describeDeviceFailure(code: string, source: DeviceSource): Failure {
   const name = source === "screen" ? "Screen sharing" : source === "camera" ? "Camera" : "Microphone";

@@ -1,5 +1,5 @@
 import { type ReactElement, type ReactNode, useEffect, useId, useRef, useState } from "react";
-import { CloseIcon } from "./icons.tsx";
+import { CloseIcon, LogoIcon } from "./icons.tsx";
 
 /** Whether a media query holds, and whenever that changes. */
 export function useMedia(query: string): boolean {
@@ -20,7 +20,7 @@ export const phoneQuery = "(max-width: 700px), (max-height: 430px)";
 export function Logo(): ReactElement {
   return (
     <span className="logo">
-      <img src="/demo/icon.svg" alt="" width="28" height="28" />
+      <LogoIcon />
       <span>Parley</span>
     </span>
   );

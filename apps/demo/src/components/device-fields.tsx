@@ -42,7 +42,8 @@ export function DeviceFields(props: {
           label: device.label === "" ? `${label} ${index + 1}` : device.label,
         }));
         const hasDefault = own.some(({ deviceId }) => deviceId === "default");
-        const none = { value: "", label: own.length === 0 ? "None found" : "Default" };
+        const isThere = devices.some((device) => device.kind === kind);
+        const none = { value: "", label: own.length > 0 ? "Default" : isThere ? "Not allowed" : "None found" };
         const all = hasDefault || chosen !== "" ? options : [none, ...options];
         return (
           <Select

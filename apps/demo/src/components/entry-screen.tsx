@@ -1,6 +1,6 @@
 import { type FormEvent, type ReactElement, useEffect, useRef, useState } from "react";
 import { type Capture, noCapture, openCapture } from "../devices/capture.ts";
-import { describeDeviceFailure, type Failure } from "../failures.ts";
+import { bothRefused, describeDeviceFailure, type Failure } from "../failures.ts";
 import { type MeetingLink, maxNameLength, roomInToken, tidyName } from "../link.ts";
 import type { Settings } from "../settings.ts";
 import { Avatar, Logo, Switch, useMedia } from "./basics.tsx";
@@ -143,8 +143,7 @@ export function EntryScreen(props: EntryScreenProps): ReactElement {
             {microphone.track === undefined ? <MicrophoneOffIcon /> : <MicrophoneIcon />}
             <LevelMeter track={microphone.track} />
           </div>
-          <DeviceProblem source="camera" capture={camera} onRetry={retryCamera} />
-          <DeviceProblem source="microphone" capture={microphone} onRetry={retryMicrophone} />
+          <DeviceProblems camera={camera} microphone={microphone} onRetry={{ retryCamera, retryMicrophone }} />
           {isNarrow ? (
             <details className="preview-more">
               <summary>Choose devices</summary>
@@ -240,14 +239,35 @@ function ToggleButton(props: {
   );
 }
 
-function DeviceProblem(props: {
-  readonly source: "camera" | "microphone";
-  readonly capture: Capture;
-  readonly onRetry: () => void;
-}): ReactElement | null {
-  const { source, capture, onRetry } = props;
-  if (capture.error === undefined) return null;
-  const { title, text } = describeDeviceFailure(capture.error, source);
+function DeviceProblems(props: {
+  readonly camera: Capture;
+  readonly microphone: Capture;
+  readonly onRetry: { readonly retryCamera: () => void; readonly retryMicrophone: () => void };
+}): ReactElement {
+  const { camera, microphone } = props;
+  const { retryCamera, retryMicrophone } = props.onRetry;
+  if (camera.error === "device-permission-denied" && microphone.error === camera.error) {
+    const retryBoth = (): void => {
+      retryCamera();
+      retryMicrophone();
+    };
+    return <DeviceProblem failure={bothRefused} onRetry={retryBoth} />;
+  }
+  return (
+    <>
+      {camera.error === undefined ? null : (
+        <DeviceProblem failure={describeDeviceFailure(camera.error, "camera")} onRetry={retryCamera} />
+      )}
+      {microphone.error === undefined ? null : (
+        <DeviceProblem failure={describeDeviceFailure(microphone.error, "microphone")} onRetry={retryMicrophone} />
+      )}
+    </>
+  );
+}
+
+function DeviceProblem(props: { readonly failure: Failure; readonly onRetry: () => void }): ReactElement {
+  const { onRetry } = props;
+  const { title, text } = props.failure;
   return (
     <div className="failure" role="alert">
       <WarningIcon />

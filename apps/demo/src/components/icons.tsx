@@ -111,3 +111,16 @@ export const RemoveIcon = icon(
     <path d="M3.5 20c0-3.6 2.9-6 6.5-6 2.2 0 4.1.9 5.3 2.300M16.500 11.500l5 5m0-5-5 5" />
   </>,
 );
+/** In the script, not a file: it is to be seen while the server is away, too. As `public/icon.svg`. */
+export function LogoIcon(): ReactElement {
+  return (
+    <svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true" focusable="false">
+      <rect width="32" height="32" rx="9" fill="#4f46e5" />
+      <path
+        d="M8 9.5A2.5 2.5 0 0 1 10.500 7h11A2.500 2.500 0 0 1 24 9.500v8a2.500 2.500 0 0 1-2.500 2.500H15l-4.600 4.300c-.5.5-1.400.1-1.400-.6V19.600a2.500 2.500 0 0 1-1-2.100z"
+        fill="#fff"
+      />
+      <path d="M12.500 13.500h.01m3.990 0h.01m3.990 0h.01" stroke="#4f46e5" strokeWidth="3" strokeLinecap="round" />
+    </svg>
+  );
+}

@@ -224,7 +224,7 @@ function ConnectionBanner(props: { readonly view: MeetingView; readonly meeting:
   const { view, meeting } = props;
   const words =
     view.connection === "reconnecting"
-      ? "The server is away. You will be back by yourself."
+      ? "The server is away. Reconnecting by itself …"
       : view.mediaLost
         ? "Sound and pictures are being restored."
         : undefined;
