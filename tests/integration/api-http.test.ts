@@ -77,6 +77,23 @@ test("too many joins from one address are refused with a number and a time to wa
   });
 });
 
+test("behind a trusted proxy joins are counted by the client's address", async () => {
+  const api = { joinsPerSecondPerAddress: 1, trustedProxies: ["127.0.0.0/8", "::1"] };
+  await withApparatus({ api }, async (apparatus) => {
+    const post = async (client: string) => {
+      const response = await apparatus.fetch("/v1/whip/room?stream=cam", {
+        method: "POST",
+        body: recordedOffer("chromium-publish"),
+        token: apparatus.token(),
+        headers: { "content-type": "application/sdp", forwarded: `for=${client}` },
+      });
+      return response.status;
+    };
+    assert.deepEqual([await post("192.0.2.1"), await post("192.0.2.1"), await post("192.0.2.1")], [201, 201, 429]);
+    assert.equal(await post("192.0.2.2"), 201);
+  });
+});
+
 test("draining: new sessions are refused, those there go on, readiness says so; closing ends them", async () => {
   await withApparatus({}, async (apparatus) => {
     const offer = recordedOffer("chromium-publish");

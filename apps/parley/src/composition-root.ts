@@ -4,10 +4,11 @@ import { TokenVerifier } from "@parley/domain-access";
 import { randomId, type Clock } from "@parley/foundation";
 import { loadPageAssets, pageHeaders } from "@parley/page";
 import { createApi, type Api, type ApiConfig } from "@parley/service-api";
-import { createGateway, defaultGatewayConfig, noUpgradeResponse, refuseUpgrade } from "@parley/service-gateway";
+import { createGateway, noUpgradeResponse, refuseUpgrade } from "@parley/service-gateway";
 import { createSignaling, type Signaling } from "@parley/service-signaling";
 import { devApp } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
+import { gatewayConfig, roomLimits } from "./gateway-config.ts";
 import { startMediaRole } from "./media-role.ts";
 import type { ProgramDeps } from "./program-deps.ts";
 import type { Drainable } from "./shutdown.ts";
@@ -58,7 +59,12 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
     }
     let signaling: Signaling | undefined;
     if (has("signaling")) {
-      signaling = createSignaling({ ...deps, logger: logger.child({ part: "signaling" }), bus, config: { ufragKey } });
+      signaling = createSignaling({
+        ...deps,
+        logger: logger.child({ part: "signaling" }),
+        bus,
+        config: { ufragKey, limits: roomLimits(config) },
+      });
       signaling.start();
       parts.push(signaling);
     }
@@ -72,7 +78,7 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
         config: apiConfig(config, deps),
       });
       parts.push({ drain: () => api.drain(), sessions: () => api.sessions, close: () => api.close() });
-      if (has("gateway")) parts.push(joinGateway(api, { ...deps, bus, tokens }));
+      if (has("gateway")) parts.push(joinGateway(api, config, { ...deps, bus, tokens }));
       else refuseUpgrades(api, clock);
       await api.start();
       pageUrl = `${config.http.publicUrl === "" ? api.url : config.http.publicUrl}/`;
@@ -93,6 +99,7 @@ function apiConfig(config: Config, deps: ProgramDeps): ApiConfig {
     port: http.port,
     publicUrl: http.publicUrl,
     corsOrigins: http.corsOrigins,
+    trustedProxies: http.trustedProxies,
     ...(http.tls.certFile === "" ? {} : { tls: http.tls }),
     iceServers: config.iceServers.map(({ url, username, credential }) => ({
       url,
@@ -109,9 +116,10 @@ function apiConfig(config: Config, deps: ProgramDeps): ApiConfig {
 /** The gateway shares the API's port: it takes the WebSocket upgrades of its path. */
 function joinGateway(
   api: Api,
+  config: Config,
   deps: Omit<Parameters<typeof createGateway>[1], "ownerId" | "serverVersion"> & ProgramDeps,
 ): Part {
-  const gateway = createGateway(defaultGatewayConfig, {
+  const gateway = createGateway(gatewayConfig(config), {
     ...deps,
     logger: deps.logger.child({ part: "gateway" }),
     ownerId: randomId(deps.random),

@@ -12,6 +12,7 @@ import {
 import { broadcastChange, isListed, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { enter, removeMember, tellLobby } from "./membership.ts";
+import { wireError } from "./outbox.ts";
 import { effectivePermissions, mayPublish } from "./permissions.ts";
 import { muteTrack, tellUpdated } from "./self-updates.ts";
 import { rememberMember, rememberRoom } from "./remember.ts";
@@ -99,7 +100,8 @@ function admit(room: RoomState, { participantIds, deny }: Admit, nowMs: number):
     // Two hosts may press at once: who is in is in.
     if (member === undefined || !member.waiting) continue;
     if (deny) {
-      tell(room, [member], { case: "admitted", value: { admitted: false } });
+      const error = wireError({ name: "not-admitted" });
+      tell(room, [member], { case: "admitted", value: { admitted: false, error } });
       removeMember(room, member, nowMs, "removed", { name: "not-admitted" });
       continue;
     }

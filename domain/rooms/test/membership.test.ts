@@ -120,7 +120,12 @@ test("the lobby: newcomers wait, see nothing, and are let in or not", () => {
   assert.equal(bench.valuesOf("host", "participantJoined").length, 1);
   const denied = bench.join("unwanted", { grants: ordinary });
   admit([denied.participantId], true);
-  assert.equal(bench.valuesOf("unwanted", "admitted")[0]?.admitted, false);
+  const [denial] = bench.valuesOf("unwanted", "admitted");
+  assert.deepEqual([denial?.admitted, denial?.error?.name], [false, "not-admitted"]);
+  assert.deepEqual(
+    bench.valuesOf("unwanted", "removed").map((removed) => removed.error?.name),
+    ["not-admitted"],
+  );
   assert.equal(error(bench.command("unwanted", { case: "getSnapshot", value: {} })), "not-in-room");
 });
 

@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { randomId, type Timer } from "@parley/foundation";
+import { randomId, TrustedProxies, type Timer } from "@parley/foundation";
 import type { FastifyInstance } from "fastify";
 import { AddressLimiter } from "./address-limiter.ts";
 import { buildApp } from "./app.ts";
@@ -50,6 +50,7 @@ class HttpApi implements Api {
       nodes: new NodeWatch(bus, clock),
       joins: new AddressLimiter(config.joinsPerSecondPerAddress),
       requests: new AddressLimiter(config.joinsPerSecondPerAddress * requestsPerJoin),
+      proxies: new TrustedProxies(config.trustedProxies ?? []),
       state: { draining: false },
     };
     const certificate = config.tls === undefined ? undefined : readCertificate(config.tls);

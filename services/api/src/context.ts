@@ -1,6 +1,6 @@
 import type { TokenVerifier } from "@parley/domain-access";
 import type { SdpLimits } from "@parley/domain-media-control";
-import type { Bus, Clock, Logger, Metrics, Random } from "@parley/foundation";
+import type { Bus, Clock, Logger, Metrics, Random, TrustedProxies } from "@parley/foundation";
 import type { AddressLimiter } from "./address-limiter.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import type { Resources } from "./resources.ts";
@@ -36,6 +36,8 @@ export interface ApiConfig {
   /** The origin that clients see, for Location; empty: Location is relative. */
   readonly publicUrl?: string;
   readonly corsOrigins: readonly string[];
+  /** Addresses and networks of reverse proxies whose word about the client's address is believed; absent: none. */
+  readonly trustedProxies?: readonly string[];
   /** Paths of PEM files; they are read again when they change. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly iceServers?: readonly IceServer[];
@@ -63,6 +65,7 @@ export interface ApiContext extends ApiDeps {
   readonly resources: Resources;
   readonly nodes: NodeWatch;
   readonly joins: AddressLimiter;
+  readonly proxies: TrustedProxies;
   /** Everything else that clients ask: cheap, so ten times as often. */
   readonly requests: AddressLimiter;
   readonly state: { draining: boolean };

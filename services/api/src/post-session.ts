@@ -4,6 +4,7 @@ import { err, isValidName, ok, randomId, type Result } from "@parley/foundation"
 import { parleyError, type OpenSessionSchema, type ParleyError, type SessionAnswer } from "@parley/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { verifyBearer } from "./bearer.ts";
+import { clientAddress } from "./client-address.ts";
 import type { ApiContext } from "./context.ts";
 import { readOffer, type Offer } from "./offer.ts";
 import { sendProblem } from "./problem.ts";
@@ -34,7 +35,7 @@ export async function postSession(
   reply: FastifyReply,
   kindOf: (offer: Offer) => SessionKind,
 ): Promise<FastifyReply> {
-  const waitMs = context.joins.take(request.ip, context.clock.monoMs());
+  const waitMs = context.joins.take(clientAddress(context, request), context.clock.monoMs());
   if (waitMs > 0) return sendProblem(reply, parleyError("rate-limited"), { retryAfterMs: waitMs });
   if (context.state.draining) return sendProblem(reply, parleyError("draining"));
   const token = verifyBearer(request.headers.authorization, context.tokens, context.clock.unixMs());

@@ -6,6 +6,7 @@ import { Type } from "typebox";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { verifyBearer } from "./bearer.ts";
+import { clientAddress } from "./client-address.ts";
 import type { ApiContext } from "./context.ts";
 import { closeMethods } from "./methods.ts";
 import { fragmentType, sessionName } from "./post-session.ts";
@@ -64,7 +65,7 @@ async function patch(
   reply: FastifyReply,
   { resource, token }: Found,
 ): Promise<FastifyReply> {
-  const waitMs = context.requests.take(request.ip, context.clock.monoMs());
+  const waitMs = context.requests.take(clientAddress(context, request), context.clock.monoMs());
   if (waitMs > 0) return sendProblem(reply, parleyError("rate-limited"), { retryAfterMs: waitMs });
   const fragment = readFragment(request.body);
   if (!fragment.ok) return sendProblem(reply, fragment.error);

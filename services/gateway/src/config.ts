@@ -16,6 +16,8 @@ export interface GatewayConfig {
   readonly tickPeriodMs: number;
   /** At shutdown, clients are told to come back within this time, spread evenly, so that they do not come all at once. */
   readonly drainSpreadMs: number;
+  /** Addresses and networks of reverse proxies whose word about the client's address is believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 export const defaultGatewayConfig: GatewayConfig = {
@@ -25,4 +27,5 @@ export const defaultGatewayConfig: GatewayConfig = {
   presencePeriodMs: 1_000,
   tickPeriodMs: 500,
   drainSpreadMs: 2_000,
+  trustedProxies: [],
 };

@@ -15,7 +15,7 @@ import {
   type AdmissionOutput,
   type SocketTicket,
 } from "@parley/domain-connection";
-import { randomId, toBase64url, type Timer } from "@parley/foundation";
+import { randomId, toBase64url, TrustedProxies, type Timer } from "@parley/foundation";
 import {
   closeCodes,
   errorBody,
@@ -87,6 +87,7 @@ class WebSocketGateway implements Gateway {
   readonly #deps: GatewayDeps;
   readonly #server: WebSocketServer;
   readonly #counts: SocketCounts;
+  readonly #proxies: TrustedProxies;
   readonly #metrics: GatewayMetrics;
   readonly #visitors = new Set<Visitor>();
   /** By resume token. */
@@ -100,6 +101,7 @@ class WebSocketGateway implements Gateway {
     this.#config = config;
     this.#deps = deps;
     this.#counts = new SocketCounts(config.limits);
+    this.#proxies = new TrustedProxies(config.trustedProxies);
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: true,
@@ -141,7 +143,8 @@ class WebSocketGateway implements Gateway {
       this.#refuseUpgrade(stream, parleyError("draining"));
       return true;
     }
-    const ticket = this.#counts.admit(request.socket.remoteAddress ?? "");
+    const client = this.#proxies.clientAddress(request.socket.remoteAddress ?? "", request.headers);
+    const ticket = this.#counts.admit(client);
     if ("name" in ticket) {
       this.#refuseUpgrade(stream, ticket);
       return true;

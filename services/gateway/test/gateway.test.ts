@@ -265,8 +265,29 @@ test("[SIG-1] a client that does not read loses lossy events, then its socket, t
   }
 });
 
-async function upgrade(port: number, protocol: string | undefined): Promise<{ status: number; body: string }> {
+test("[SIG-1] behind a trusted proxy the limit per address counts clients, not the proxy", slow, async () => {
+  const limits = { ...defaultSocketLimits, maxPerAddress: 2, maxUnauthenticatedPerAddress: 2 };
+  const statusFor = async (bench: GatewayBench, client: string): Promise<number> =>
+    (await upgrade(bench.port, "parley.v1.proto", { "X-Forwarded-For": client })).status;
+  {
+    await using bench = await GatewayBench.start({ limits, trustedProxies: ["127.0.0.1"] });
+    for (const client of ["192.0.2.1", "192.0.2.1", "192.0.2.2"]) assert.equal(await statusFor(bench, client), 101);
+    assert.equal(await statusFor(bench, "192.0.2.1"), 429);
+    assert.equal(await statusFor(bench, "192.0.2.3, 192.0.2.1"), 429, "what the client itself wrote is not believed");
+    assert.equal(await statusFor(bench, "192.0.2.1, 192.0.2.3"), 101);
+  }
+  await using bench = await GatewayBench.start({ limits });
+  for (const client of ["192.0.2.1", "192.0.2.2"]) assert.equal(await statusFor(bench, client), 101);
+  assert.equal(await statusFor(bench, "192.0.2.3"), 429, "nobody is trusted: all of them are one address");
+});
+
+async function upgrade(
+  port: number,
+  protocol: string | undefined,
+  more: Record<string, string> = {},
+): Promise<{ status: number; body: string }> {
   const headers: Record<string, string> = {
+    ...more,
     Connection: "Upgrade",
     Upgrade: "websocket",
     "Sec-WebSocket-Version": "13",
@@ -279,6 +300,8 @@ async function upgrade(port: number, protocol: string | undefined): Promise<{ st
       response.on("data", (chunk: Buffer) => (body += chunk.toString()));
       response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
     });
+    // The socket stays open until the bench ends.
+    ask.on("upgrade", (response) => resolve({ status: response.statusCode ?? 0, body: "" }));
     ask.on("error", reject);
     ask.end();
   });

@@ -21,6 +21,13 @@ export function checkConfig(config: Config): ConfigProblem[] {
   if (config.apps.length === 0) {
     report("apps", "no app is configured, so nobody could connect; add one, or try with --dev");
   }
+  const { outboundLossyBytes, outboundQueueBytes, connectingPerAddress, connectionsPerAddress } = config.limits;
+  if (outboundLossyBytes > outboundQueueBytes) {
+    report("limits", "outboundLossyBytes must not be above outboundQueueBytes");
+  }
+  if (connectingPerAddress > connectionsPerAddress) {
+    report("limits", "connectingPerAddress must not be above connectionsPerAddress");
+  }
   const keys = new Set<string>();
   for (const [index, { key, id, secret }] of config.apps.entries()) {
     const where = `apps[${index}]`;
