@@ -2,6 +2,7 @@
 // brought (`run.mjs --bin oxfmt ...`), after installing and building what is missing.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { ensureDemo } from "./build-demo.mjs";
 import { ensureAddon } from "./build-native.mjs";
 import { ensureNpmPackages } from "./install.mjs";
 import { become } from "./processes.mjs";
@@ -17,6 +18,8 @@ try {
     const script = join(root, first ?? "");
     if (first === undefined || !existsSync(script)) throw new Error(`There is no ${first}.`);
     await ensureAddon();
+    // `npm run parley -- serve`: a server has all its pages, however it was started.
+    if (rest[0] === "serve") await ensureDemo();
     become(nodePath(), [script, ...rest]);
   }
 } catch (error) {
