@@ -99,6 +99,8 @@ export interface LoadPublisherOptions extends LoadPeerOptions {
   readonly rtxSsrc: number;
   readonly audioSsrc: number;
   readonly profile: "burst" | "spread";
+  /** Frames and sounds come so many times as often as a camera's (30 frames, 50 sounds per second); 1 when nothing is said. */
+  readonly pace?: number;
 }
 
 export interface LoadRemote {
@@ -141,9 +143,27 @@ export interface LoadSnapshot {
   readonly authenticationFailures: number;
   readonly p50Us: number;
   readonly p99Us: number;
+  readonly p999Us: number;
+  readonly maxUs: number;
   readonly latencies: number;
   /** The longest time any subscriber was without a media packet since its first one of the window, up to now. */
   readonly longestGapUs: number;
+  /** With `watchFanOut`: from a camera's send call to the kernel's receive time at the last of the viewers, per packet. */
+  readonly lastP50Us: number;
+  readonly lastP99Us: number;
+  readonly lastP999Us: number;
+  readonly lastMaxUs: number;
+  /** From the first to the last receive time of a frame at any viewer: the burst's own send time. */
+  readonly frameP50Us: number;
+  readonly frameP99Us: number;
+  /** Packets that all viewers got, and packets that some did not get first hand. */
+  readonly fanOuts: number;
+  readonly incompleteFanOuts: number;
+  /** How late the cameras were against their pattern. */
+  readonly lateP99Us: number;
+  readonly lateMaxUs: number;
+  /** Datagrams that the viewers' own sockets lost because this process did not read them in time. */
+  readonly overflows: number;
   /** Media packets that publishers sent. */
   readonly published: number;
   readonly publisherNacked: number;
@@ -163,14 +183,21 @@ export interface FloorResult {
   /** User and system time of the sending thread, by the kernel. */
   readonly cpuUs: number;
   readonly elapsedUs: number;
-  /** What the sinks took meanwhile. */
+  /** What the sinks took meanwhile, and what their sockets lost. */
   readonly drained: number;
+  readonly overflows: number;
+  /** Of a relay: datagrams that came in, of those that its cameras sent. */
+  readonly received: number;
+  readonly offered: number;
 }
 
 export interface NativeLoadClient {
   /** For the offers' a=fingerprint, SHA-256. */
   fingerprint(): string;
-  addSubscriber(options: LoadPeerOptions): number;
+  /** Only measured subscribers (the default) are in `states` and `snapshot`. */
+  addSubscriber(options: LoadPeerOptions, measured?: boolean): number;
+  /** SSRC and RTX SSRC (0: audio) of each slot of an answer, one after the other. */
+  setSlots(id: number, ssrcs: readonly number[]): void;
   addPublisher(options: LoadPublisherOptions): number;
   /** 0 or an errno. */
   connect(id: number, remote: LoadRemote): number;
@@ -178,6 +205,10 @@ export interface NativeLoadClient {
   state(id: number): "new" | "checking" | "handshaking" | "connected" | "failed" | "closed";
   setDropRatio(ratio: number): void;
   setSending(sending: boolean): void;
+  /** Real-time scheduling for the cameras' thread; false: not allowed. */
+  raisePublishers(): boolean;
+  /** Every packet of every camera goes to so many viewers; 0: not watched. */
+  watchFanOut(viewers: number): void;
   beginWindow(): void;
   states(): LoadStates;
   snapshot(): LoadSnapshot;
@@ -185,11 +216,24 @@ export interface NativeLoadClient {
   startFloor(options: {
     readonly mode: "segments" | "sendto";
     readonly profile: "burst" | "spread";
+    readonly pace: number;
     readonly overheadBytes: number;
     readonly durationMs: number;
   }): boolean;
   floorRunning(): boolean;
   finishFloor(): FloorResult;
+  /** The floor of meetings: `people` in each, all send and all receive; one person each: receives only. */
+  openRelay(ip: string, people: number, meetings: number, gro: boolean): boolean;
+  startRelay(options: {
+    readonly profile: "burst" | "spread";
+    readonly pace: number;
+    readonly overheadBytes: number;
+    readonly durationMs: number;
+    /** `schedule`: wakes when a frame's last packet is due; `arrival`: blocks in recvmmsg. */
+    readonly wait: "schedule" | "arrival";
+  }): boolean;
+  relayRunning(): boolean;
+  finishRelay(): FloorResult;
   close(): void;
 }
 

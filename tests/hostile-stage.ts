@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
-import { makeOffer, newCredentials, newSsrcs, readAnswer, type IceCredentials } from "@parley/bench";
+import { makeOffer, newCredentials, newSsrcs, readAnswer, type IceCredentials } from "@parley/app";
 import { mintToken, type TokenClaims } from "@parley/domain-access";
 import { loadLoadClient, type LoadRemote, type LoadSnapshot, type NativeLoadClient } from "@parley/native";
 import { startParley, until, type ParleyProcess } from "@parley/testing";
@@ -112,7 +112,11 @@ export class HostileStage implements AsyncDisposable {
 
   /** A good offer, of nobody. */
   offer(publishes: boolean): string {
-    return makeOffer(newCredentials(), this.client.fingerprint(), publishes ? newSsrcs() : undefined);
+    return makeOffer(
+      newCredentials(),
+      this.client.fingerprint(),
+      publishes ? { camera: newSsrcs() } : { receivePairs: 1 },
+    );
   }
 
   /**
@@ -199,12 +203,12 @@ export class HostileStage implements AsyncDisposable {
     const id = publishes
       ? this.client.addPublisher({ ...options, ...ssrcs, profile: "burst" })
       : this.client.addSubscriber(options);
-    const offer = makeOffer(local, this.client.fingerprint(), publishes ? ssrcs : undefined);
+    const offer = makeOffer(local, this.client.fingerprint(), publishes ? { camera: ssrcs } : { receivePairs: 1 });
     const path = publishes ? `/v1/whip/${honestRoom}?stream=${honestStream}` : `/v1/whep/${honestRoom}/${honestStream}`;
     const response = await this.post(path, this.token({ sub: kind, room: honestRoom }), offer);
     const answer = await response.text();
     assert.equal(response.status, 201, answer);
-    const remote = readAnswer(answer);
+    const { remote } = readAnswer(answer);
     const port = relay === undefined ? remote.port : await relay(kind, remote);
     assert.equal(this.client.connect(id, { ...remote, port }), 0);
     await until(() => this.client.state(id) === "connected", {

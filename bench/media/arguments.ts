@@ -1,8 +1,22 @@
 import { parseArgs } from "node:util";
 
+const profiles = [
+  "burst",
+  "spread",
+  "meeting",
+  "latency",
+  "churn",
+  "joins",
+  "control",
+  "publishers",
+  "growth",
+] as const;
+export type MediaProfile = (typeof profiles)[number];
+
 export interface MediaBenchOptions {
-  readonly subscribers: number;
-  readonly profile: "burst" | "spread";
+  readonly profile: MediaProfile;
+  /** How the packets of a camera follow each other. */
+  readonly camera: "burst" | "spread";
   readonly srtp: "gcm" | "sha1";
   /** The viewers' sockets take coalesced packets, to stand for a card's offload. */
   readonly gro: boolean;
@@ -12,32 +26,74 @@ export interface MediaBenchOptions {
   readonly threads: number;
   /** Only one line of JSON on standard output. */
   readonly json: boolean;
+  readonly subscribers: number;
+  /** Of each meeting. */
+  readonly people: number;
+  readonly meetings: number;
+  readonly publishers: number;
+  /** Cameras send so many times as often as a real one. */
+  readonly pace: number;
+  /** Joins and leaves per second. */
+  readonly joins: number;
+  /** Slots bound to another stream per second. */
+  readonly switches: number;
+  /** `off`: the server's data plane runs without real-time scheduling. */
+  readonly realtime: "on" | "off";
 }
+
+/** What a profile takes when nothing is said. */
+const defaults: Partial<Record<MediaProfile, Readonly<Record<string, string>>>> = {
+  churn: { seconds: "60", joins: "20", warmup: "1000" },
+  joins: { joins: "200" },
+  // 60,000 packets/s to all of them.
+  control: { subscribers: "2000", pace: "0.1425" },
+};
 
 /** Throws with a message for people when an argument makes no sense. */
 export function readArguments(args: readonly string[]): MediaBenchOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      subscribers: { type: "string", default: "100" },
       profile: { type: "string", default: "burst" },
+      camera: { type: "string" },
       srtp: { type: "string", default: "gcm" },
       gro: { type: "boolean", default: false },
-      seconds: { type: "string", default: "10" },
-      warmup: { type: "string", default: "500" },
+      seconds: { type: "string" },
+      warmup: { type: "string" },
       threads: { type: "string", default: "0" },
       json: { type: "boolean", default: false },
+      subscribers: { type: "string" },
+      people: { type: "string", default: "10" },
+      meetings: { type: "string", default: "1" },
+      publishers: { type: "string", default: "300" },
+      pace: { type: "string" },
+      joins: { type: "string" },
+      switches: { type: "string", default: "1000" },
+      realtime: { type: "string", default: "on" },
     },
   });
+  const profile = oneOf("profile", values.profile, profiles);
+  const own = defaults[profile] ?? {};
+  const value = (name: "seconds" | "warmup" | "subscribers" | "pace" | "joins", otherwise: string): string =>
+    values[name] ?? own[name] ?? otherwise;
   return {
-    subscribers: count("subscribers", values.subscribers, 1, 10_000),
-    profile: oneOf("profile", values.profile, ["burst", "spread"] as const),
+    profile,
+    camera: oneOf("camera", values.camera ?? (profile === "spread" ? "spread" : "burst"), ["burst", "spread"] as const),
     srtp: oneOf("srtp", values.srtp, ["gcm", "sha1"] as const),
     gro: values.gro,
-    seconds: count("seconds", values.seconds, 1, 3_600),
-    warmupJoins: count("warmup", values.warmup, 0, 100_000),
+    seconds: count("seconds", value("seconds", "10"), 1, 7_200),
+    warmupJoins: count("warmup", value("warmup", "500"), 0, 100_000),
     threads: count("threads", values.threads, 0, 64),
     json: values.json,
+    subscribers: count("subscribers", value("subscribers", "100"), 1, 10_000),
+    // The slots of one session end there.
+    people: count("people", values.people, 2, 33),
+    meetings: count("meetings", values.meetings, 1, 1_000),
+    publishers: count("publishers", values.publishers, 1, 2_000),
+    pace: amount("pace", value("pace", "1"), 0.01, 20),
+    joins: count("joins", value("joins", "20"), 1, 1_000),
+    switches: count("switches", values.switches, 1, 10_000),
+    realtime: oneOf("realtime", values.realtime, ["on", "off"] as const),
   };
 }
 
@@ -46,6 +102,12 @@ function count(name: string, text: string, least: number, most: number): number 
   if (!Number.isInteger(value) || value < least || value > most) {
     throw new Error(`--${name} is a whole number from ${least} to ${most}`);
   }
+  return value;
+}
+
+function amount(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!(value >= least && value <= most)) throw new Error(`--${name} is a number from ${least} to ${most}`);
   return value;
 }
 

@@ -25,6 +25,12 @@ uint32_t number(const Napi::Object& object, const char* name) { return object.Ge
 
 LoadProfile profile_of(const std::string& name) { return name == "spread" ? LoadProfile::kSpread : LoadProfile::kBurst; }
 
+// 1 when nothing is said.
+double pace_of(const Napi::Object& object) {
+  const Napi::Value pace = object.Get("pace");
+  return pace.IsUndefined() ? 1 : pace.ToNumber().DoubleValue();
+}
+
 LoadPeerOptions peer_options(const Napi::Object& object) {
   LoadPeerOptions options;
   options.local_ufrag = text(object, "ufrag");
@@ -41,7 +47,10 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
     return DefineClass(env, "LoadClient",
                        {InstanceMethod<&T::fingerprint>("fingerprint"), InstanceMethod<&T::add_subscriber>("addSubscriber"),
                         InstanceMethod<&T::add_publisher>("addPublisher"), InstanceMethod<&T::connect>("connect"),
-                        InstanceMethod<&T::remove>("remove"), InstanceMethod<&T::state>("state"),
+                        InstanceMethod<&T::remove>("remove"), InstanceMethod<&T::set_slots>("setSlots"),
+                        InstanceMethod<&T::raise_publishers>("raisePublishers"), InstanceMethod<&T::watch_fan_out>("watchFanOut"),
+                        InstanceMethod<&T::open_relay>("openRelay"), InstanceMethod<&T::start_relay>("startRelay"),
+                        InstanceMethod<&T::relay_running>("relayRunning"), InstanceMethod<&T::finish_relay>("finishRelay"), InstanceMethod<&T::state>("state"),
                         InstanceMethod<&T::set_drop_ratio>("setDropRatio"), InstanceMethod<&T::set_sending>("setSending"),
                         InstanceMethod<&T::begin_window>("beginWindow"), InstanceMethod<&T::states>("states"),
                         InstanceMethod<&T::snapshot>("snapshot"), InstanceMethod<&T::open_floor>("openFloor"),
@@ -60,7 +69,7 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
   }
   Napi::Value add_subscriber(const Napi::CallbackInfo& info) {
     if (ended()) return info.Env().Undefined();
-    return Napi::Number::New(info.Env(), client_->add_subscriber(peer_options(info[0].ToObject())));
+    return Napi::Number::New(info.Env(), client_->add_subscriber(peer_options(info[0].ToObject()), info[1].IsUndefined() || info[1].ToBoolean()));
   }
   Napi::Value add_publisher(const Napi::CallbackInfo& info) {
     if (ended()) return info.Env().Undefined();
@@ -70,6 +79,7 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
     streams.rtx_ssrc = number(object, "rtxSsrc");
     streams.audio_ssrc = number(object, "audioSsrc");
     streams.profile = profile_of(text(object, "profile"));
+    streams.pace = pace_of(object);
     return Napi::Number::New(info.Env(), client_->add_publisher(peer_options(object), streams));
   }
   // (id, {ip, port, ufrag, password, fingerprint}) -> errno
@@ -85,6 +95,22 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
     if (!parsed) return Napi::Number::New(info.Env(), EINVAL);
     remote.fingerprint = *parsed;
     return Napi::Number::New(info.Env(), client_->connect(info[0].ToNumber().Uint32Value(), remote));
+  }
+  // (id, [ssrc, rtxSsrc, ...])
+  void set_slots(const Napi::CallbackInfo& info) {
+    if (ended()) return;
+    const Napi::Array numbers = info[1].As<Napi::Array>();
+    std::vector<LoadSlot> slots;
+    for (uint32_t i = 0; i + 1 < numbers.Length(); i += 2) {
+      slots.push_back({numbers.Get(i).ToNumber().Uint32Value(), numbers.Get(i + 1).ToNumber().Uint32Value()});
+    }
+    client_->set_slots(info[0].ToNumber().Uint32Value(), slots);
+  }
+  Napi::Value raise_publishers(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), !ended() && client_->raise_publishers());
+  }
+  void watch_fan_out(const Napi::CallbackInfo& info) {
+    if (!ended()) client_->watch_fan_out(info[0].ToNumber().Uint32Value());
   }
   void remove(const Napi::CallbackInfo& info) {
     if (!ended()) client_->remove(info[0].ToNumber().Uint32Value());
@@ -132,8 +158,21 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
     set("authenticationFailures", s.authentication_failures);
     set("p50Us", s.p50_us);
     set("p99Us", s.p99_us);
+    set("p999Us", s.p999_us);
+    set("maxUs", s.max_us);
     set("latencies", s.latencies);
     set("longestGapUs", s.longest_gap_us);
+    set("lastP50Us", s.last_p50_us);
+    set("lastP99Us", s.last_p99_us);
+    set("lastP999Us", s.last_p999_us);
+    set("lastMaxUs", s.last_max_us);
+    set("frameP50Us", s.frame_p50_us);
+    set("frameP99Us", s.frame_p99_us);
+    set("fanOuts", s.fan_outs);
+    set("incompleteFanOuts", s.incomplete_fan_outs);
+    set("lateP99Us", s.late_p99_us);
+    set("lateMaxUs", s.late_max_us);
+    set("overflows", s.overflows);
     set("published", s.published.packets);
     set("publisherNacked", s.published.nacked);
     set("publisherRetransmitted", s.published.retransmitted);
@@ -153,14 +192,14 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
                        : client_->open_sinks(ip, info[1].ToNumber().Uint32Value(), port, info[2].ToBoolean());
     return Napi::Boolean::New(info.Env(), !ports_.empty());
   }
-  // ({mode, profile, overheadBytes, durationMs}) -> true
+  // ({mode, profile, pace, overheadBytes, durationMs}) -> true
   Napi::Value start_floor(const Napi::CallbackInfo& info) {
     if (ended()) return info.Env().Undefined();
     const Napi::Object object = info[0].ToObject();
     const FloorMode mode = text(object, "mode") == "sendto" ? FloorMode::kSendto : FloorMode::kSegments;
     sunk_before_ = client_->sink_datagrams();
     return Napi::Boolean::New(
-        info.Env(), client_->floor().start(ports_, profile_of(text(object, "profile")), mode,
+        info.Env(), client_->floor().start(ports_, profile_of(text(object, "profile")), pace_of(object), mode,
                                            static_cast<uint16_t>(number(object, "overheadBytes")), int64_t{number(object, "durationMs")} * 1000));
   }
   Napi::Value floor_running(const Napi::CallbackInfo& info) {
@@ -168,7 +207,39 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
   }
   Napi::Value finish_floor(const Napi::CallbackInfo& info) {
     if (ended()) return info.Env().Undefined();
-    const FloorResult r = client_->floor().finish();
+    return floor_result(info, client_->floor().finish());
+  }
+  // (ip, people, meetings, gro) -> true. One person per meeting: nothing is sent.
+  Napi::Value open_relay(const Napi::CallbackInfo& info) {
+    if (ended()) return info.Env().Undefined();
+    const std::string ip = info[0].ToString().Utf8Value();
+    const size_t people = info[1].ToNumber().Uint32Value();
+    const size_t meetings = info[2].ToNumber().Uint32Value();
+    const uint16_t port = client_->relay().open(ip, people, meetings);
+    ports_.clear();
+    if (port != 0 && people > 1) ports_ = client_->open_sinks(ip, people * meetings, port, info[3].ToBoolean());
+    return Napi::Boolean::New(info.Env(), port != 0 && (people == 1 || !ports_.empty()));
+  }
+  // ({profile, pace, overheadBytes, durationMs, wait}) -> true
+  Napi::Value start_relay(const Napi::CallbackInfo& info) {
+    if (ended()) return info.Env().Undefined();
+    const Napi::Object object = info[0].ToObject();
+    sunk_before_ = client_->sink_datagrams();
+    FloorRelayOptions options;
+    options.profile = profile_of(text(object, "profile"));
+    options.pace = pace_of(object);
+    options.overhead = static_cast<uint16_t>(number(object, "overheadBytes"));
+    options.duration_us = int64_t{number(object, "durationMs")} * 1000;
+    options.wait = text(object, "wait") == "arrival" ? FloorWait::kArrival : FloorWait::kSchedule;
+    return Napi::Boolean::New(info.Env(), client_->relay().start(ports_, options));
+  }
+  Napi::Value relay_running(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), !ended() && client_->relay().running());
+  }
+  Napi::Value finish_relay(const Napi::CallbackInfo& info) {
+    return ended() ? info.Env().Undefined() : floor_result(info, client_->relay().finish());
+  }
+  Napi::Value floor_result(const Napi::CallbackInfo& info, const FloorResult& r) {
     Napi::Object out = Napi::Object::New(info.Env());
     const auto set = [&out](const char* name, auto value) { out.Set(name, static_cast<double>(value)); };
     set("datagrams", r.datagrams);
@@ -177,7 +248,10 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
     set("errors", r.errors);
     set("cpuUs", r.cpu_us);
     set("elapsedUs", r.elapsed_us);
+    set("received", r.received);
+    set("offered", r.offered);
     set("drained", client_->sink_datagrams() - sunk_before_);
+    set("overflows", client_->sink_overflows());
     return out;
   }
   void close(const Napi::CallbackInfo&) { client_.reset(); }

@@ -1,6 +1,12 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "check.h"
+#include "parley/load/fan_out_watch.h"
+#include "parley/load/floor_relay.h"
+#include "parley/load/latency_histogram.h"
 #include "parley/load/load_pattern.h"
-#include "parley/load/load_subscriber.h"
+#include "parley/net/path_address.h"
 
 using namespace parley;
 using namespace parley::test;
@@ -64,4 +70,105 @@ TEST("percentiles of the latency histogram") {
   CHECK_EQ(histogram.count(), 1002u);
   histogram.clear();
   CHECK_EQ(histogram.percentile_us(0.99), 0);
+}
+
+TEST("a camera at another pace sends the same frames in another time") {
+  for (const double pace : {0.1, 2.0, 8.0}) {
+    for (const LoadProfile profile : {LoadProfile::kBurst, LoadProfile::kSpread}) {
+      const LoadPattern normal = make_load_pattern(profile);
+      const LoadPattern pattern = make_load_pattern(profile, pace);
+      CHECK_EQ(pattern.packets.size(), normal.packets.size());
+      CHECK_EQ(pattern.length_us, static_cast<int64_t>(static_cast<double>(normal.length_us) / pace));
+      uint64_t bytes = 0, bytes_normal = 0;
+      int64_t last = 0;
+      for (size_t i = 0; i < pattern.packets.size(); ++i) {
+        bytes += pattern.packets[i].payload_size;
+        bytes_normal += normal.packets[i].payload_size;
+        CHECK(pattern.packets[i].at_us >= last && pattern.packets[i].at_us < pattern.length_us);
+        CHECK(pattern.packets[i].frame_us <= pattern.packets[i].at_us);
+        last = pattern.packets[i].at_us;
+      }
+      CHECK_EQ(bytes, bytes_normal);
+    }
+  }
+}
+
+TEST("fan-out: the last viewer of a packet counts, and from the first to the last send of a frame") {
+  FanOutWatch watch;
+  CHECK(!watch.on());
+  watch.begin(3);
+  LoadStamp stamp{1'000'000, 7, 0, 1, 2};
+  uint8_t bytes[LoadStamp::kSize];
+  stamp.write(bytes);
+  stamp = LoadStamp::read(bytes);
+  for (const int64_t at : {1'000'100, 1'000'700, 1'000'300}) watch.on_packet(stamp, at);
+  CHECK_EQ(watch.last().count(), 1u);
+  CHECK_EQ(watch.last().max_us(), 700);
+  CHECK_EQ(watch.frame().count(), 0u);
+  stamp.packet = 1;
+  for (const int64_t at : {1'000'900, 1'000'800, 1'001'000}) watch.on_packet(stamp, at);
+  CHECK_EQ(watch.last().count(), 2u);
+  CHECK_EQ(watch.frame().count(), 1u);
+  CHECK_EQ(watch.frame().max_us(), 900);
+  // Another camera's packets of the same numbers are others; audio is no frame.
+  stamp = {1'000'000, 8, 0, 1, 0};
+  for (const int64_t at : {1'000'010, 1'000'020, 1'000'030}) watch.on_packet(stamp, at);
+  CHECK_EQ(watch.last().count(), 3u);
+  CHECK_EQ(watch.frame().count(), 1u);
+  // One that a viewer did not get first hand is told apart when its place is needed.
+  stamp.packet = 1;
+  watch.on_packet(stamp, 1'000'010);
+  CHECK_EQ(watch.incomplete(), 0u);
+  stamp.packet = 1 + 4096;
+  watch.on_packet(stamp, 1'000'010);
+  CHECK_EQ(watch.incomplete(), 1u);
+  CHECK_EQ(watch.last().count(), 3u);
+}
+
+TEST("the floor of meetings: what a camera sends comes to all others of its meeting, and to nobody else") {
+  // Three meetings of three.
+  FloorRelay relay;
+  const uint16_t port = relay.open("127.0.0.1", 3, 3);
+  CHECK(port != 0);
+  sockaddr_in to = floor_addresses("127.0.0.1", {port}).front();
+  std::vector<int> sinks;
+  std::vector<uint16_t> ports;
+  for (int i = 0; i < 9; ++i) {
+    uint16_t own = 0;
+    sinks.push_back(open_floor_socket("127.0.0.1", own));
+    ports.push_back(own);
+    CHECK_EQ(connect(sinks.back(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  }
+  FloorRelayOptions options;
+  options.duration_us = 300'000;
+  for (const FloorWait wait : {FloorWait::kSchedule, FloorWait::kArrival}) {
+    options.wait = wait;
+    CHECK(relay.start(ports, options));
+    CHECK(!relay.start(ports, options));
+    const FloorResult result = relay.finish();
+    CHECK(result.offered > 400);
+    CHECK_EQ(result.received, result.offered);
+    CHECK_EQ(result.errors, 0u);
+    // A frame that was not whole at the end was not sent.
+    CHECK(result.datagrams <= result.received * 2 && result.datagrams > result.received * 2 - 9 * 2 * 6);
+    CHECK(result.messages < result.datagrams);
+    CHECK(result.cpu_us > 0);
+    uint64_t came = 0;
+    for (size_t i = 0; i < sinks.size(); ++i) {
+      uint8_t bytes[2048];
+      ssize_t size = 0;
+      while ((size = recv(sinks[i], bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+        ++came;
+        const uint32_t camera = load32(bytes);
+        CHECK(camera / 3 == i / 3 && camera != i);
+      }
+    }
+    CHECK_EQ(came, result.datagrams);
+  }
+  // Nobody to send to: it only receives.
+  CHECK(relay.start({}, options));
+  const FloorResult received = relay.finish();
+  CHECK_EQ(received.datagrams, 0u);
+  CHECK_EQ(received.received, received.offered);
+  for (const int fd : sinks) close(fd);
 }

@@ -25,6 +25,9 @@ constexpr size_t kBatch = 32;
 // A coalesced message is at most one UDP datagram's worth.
 constexpr size_t kBuffer = 65'536;
 constexpr uint64_t kSinkTag = uint64_t{1} << 32;
+// Above so many cameras one wake-up sends what several of them have due, or waking would be all the thread does.
+constexpr size_t kManyPublishers = 50;
+constexpr int64_t kManyStepUs = 50;
 
 void sleep_until(int64_t us) {
   timespec t{static_cast<time_t>(us / 1'000'000), static_cast<long>(us % 1'000'000 * 1'000)};
@@ -76,6 +79,7 @@ struct LoadClient::Drain {
 
 LoadClient::LoadClient() : certificate_(DtlsCertificate::generate()), seed_(static_cast<uint64_t>(load_realtime_us())) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  publisher_epoll_ = epoll_create1(EPOLL_CLOEXEC);
   subscriber_thread_ = std::thread([this] { run_subscribers(); });
   publisher_thread_ = std::thread([this] { run_publishers(); });
 }
@@ -89,42 +93,51 @@ LoadClient::~LoadClient() {
   subscribers_.clear();
   publishers_.clear();
   if (epoll_ >= 0) ::close(epoll_);
+  if (publisher_epoll_ >= 0) ::close(publisher_epoll_);
 }
 
-uint32_t LoadClient::add_subscriber(LoadPeerOptions options) {
+uint32_t LoadClient::add_subscriber(LoadPeerOptions options, bool measured) {
   const std::lock_guard lock(subscribers_lock_);
   const uint32_t id = next_id_++;
-  auto peer = std::make_unique<LoadSubscriber>(certificate_, std::move(options), seed_ += 0x1234567, totals_);
+  auto peer = std::make_unique<LoadSubscriber>(certificate_, std::move(options), seed_ += 0x1234567, measured ? totals_ : other_totals_,
+                                               measured ? fan_out_ : no_fan_out_);
   peer->set_drop_ratio(drop_ratio_);
-  subscribers_.emplace(id, std::move(peer));
+  subscribers_.emplace(id, Subscriber{std::move(peer), measured});
   return id;
+}
+
+void LoadClient::set_slots(uint32_t id, std::span<const LoadSlot> slots) {
+  const std::lock_guard lock(subscribers_lock_);
+  const auto it = subscribers_.find(id);
+  if (it != subscribers_.end()) it->second.peer->set_slots(slots);
 }
 
 uint32_t LoadClient::add_publisher(LoadPeerOptions options, LoadPublisherOptions streams) {
   const std::lock_guard both(subscribers_lock_);
   const std::lock_guard lock(publishers_lock_);
   const uint32_t id = next_id_++;
-  publishers_.emplace(id, std::make_unique<LoadPublisher>(certificate_, std::move(options), streams, seed_ += 0x1234567));
+  publishers_.emplace(id, Publisher{std::make_unique<LoadPublisher>(certificate_, std::move(options), streams, seed_ += 0x1234567)});
   return id;
 }
 
 int LoadClient::connect(uint32_t id, const LoadRemote& remote) {
   const int64_t now = load_monotonic_us();
+  const auto begin = [&](LoadPeer& peer, int epoll) {
+    const int error = peer.connect(remote, now);
+    if (error != 0) return error;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = id;
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, peer.fd(), &event) == 0 ? 0 : errno;
+  };
   {
     const std::lock_guard lock(subscribers_lock_);
     const auto it = subscribers_.find(id);
-    if (it != subscribers_.end()) {
-      const int error = it->second->connect(remote, now);
-      if (error != 0) return error;
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.u64 = id;
-      return epoll_ctl(epoll_, EPOLL_CTL_ADD, it->second->fd(), &event) == 0 ? 0 : errno;
-    }
+    if (it != subscribers_.end()) return begin(*it->second.peer, epoll_);
   }
   const std::lock_guard lock(publishers_lock_);
   const auto it = publishers_.find(id);
-  return it == publishers_.end() ? ENOENT : it->second->connect(remote, now);
+  return it == publishers_.end() ? ENOENT : begin(*it->second.peer, publisher_epoll_);
 }
 
 void LoadClient::remove(uint32_t id) {
@@ -133,7 +146,7 @@ void LoadClient::remove(uint32_t id) {
     const std::lock_guard lock(subscribers_lock_);
     const auto it = subscribers_.find(id);
     if (it != subscribers_.end()) {
-      it->second->close(now);
+      it->second.peer->close(now);
       subscribers_.erase(it);
       return;
     }
@@ -141,7 +154,7 @@ void LoadClient::remove(uint32_t id) {
   const std::lock_guard lock(publishers_lock_);
   const auto it = publishers_.find(id);
   if (it == publishers_.end()) return;
-  it->second->close(now);
+  it->second.peer->close(now);
   publishers_.erase(it);
 }
 
@@ -149,55 +162,81 @@ LoadState LoadClient::state(uint32_t id) {
   {
     const std::lock_guard lock(subscribers_lock_);
     const auto it = subscribers_.find(id);
-    if (it != subscribers_.end()) return it->second->state();
+    if (it != subscribers_.end()) return it->second.peer->state();
   }
   const std::lock_guard lock(publishers_lock_);
   const auto it = publishers_.find(id);
-  return it == publishers_.end() ? LoadState::kClosed : it->second->state();
+  return it == publishers_.end() ? LoadState::kClosed : it->second.peer->state();
 }
 
 void LoadClient::set_drop_ratio(double ratio) {
   const std::lock_guard lock(subscribers_lock_);
   drop_ratio_ = ratio;
-  for (auto& [id, peer] : subscribers_) peer->set_drop_ratio(ratio);
+  for (auto& [id, each] : subscribers_) each.peer->set_drop_ratio(ratio);
 }
 
 void LoadClient::set_sending(bool sending) {
   const std::lock_guard lock(publishers_lock_);
-  for (auto& [id, peer] : publishers_) peer->set_sending(sending);
+  for (auto& [id, each] : publishers_) {
+    each.peer->set_sending(sending);
+    each.due_us = 0;
+  }
+}
+
+bool LoadClient::raise_publishers() {
+  sched_param param{};
+  param.sched_priority = 5;
+  return pthread_setschedparam(publisher_thread_.native_handle(), SCHED_FIFO, &param) == 0;
+}
+
+void LoadClient::watch_fan_out(uint32_t viewers) {
+  const std::lock_guard lock(subscribers_lock_);
+  fan_out_viewers_ = viewers;
+  fan_out_.begin(viewers);
+}
+
+LoadPublisherCounters LoadClient::published() const {
+  LoadPublisherCounters sum;
+  for (const auto& [id, each] : publishers_) {
+    const auto& c = each.peer->counters();
+    sum.packets += c.packets;
+    sum.nacked += c.nacked;
+    sum.retransmitted += c.retransmitted;
+    sum.key_frame_requests += c.key_frame_requests;
+    sum.key_frames += c.key_frames;
+    sum.transport_reports += c.transport_reports;
+    sum.receiver_reports += c.receiver_reports;
+  }
+  return sum;
 }
 
 void LoadClient::begin_window() {
   {
     const std::lock_guard lock(subscribers_lock_);
-    for (auto& [id, peer] : subscribers_) peer->begin_window();
+    for (auto& [id, each] : subscribers_) {
+      each.peer->begin_window();
+      each.overflows_before = each.peer->overflows();
+    }
     LatencyHistogram histogram = std::move(totals_.latency);
     histogram.clear();
     totals_ = {};
     totals_.latency = std::move(histogram);
+    fan_out_.begin(fan_out_viewers_);
   }
   const std::lock_guard lock(publishers_lock_);
-  published_before_ = {};
-  for (auto& [id, peer] : publishers_) {
-    const auto& c = peer->counters();
-    published_before_.packets += c.packets;
-    published_before_.nacked += c.nacked;
-    published_before_.retransmitted += c.retransmitted;
-    published_before_.key_frame_requests += c.key_frame_requests;
-    published_before_.key_frames += c.key_frames;
-    published_before_.transport_reports += c.transport_reports;
-    published_before_.receiver_reports += c.receiver_reports;
-  }
+  lateness_.clear();
+  published_before_ = published();
 }
 
 LoadStates LoadClient::subscriber_states() {
   const std::lock_guard lock(subscribers_lock_);
   LoadStates states;
-  for (const auto& [id, peer] : subscribers_) {
-    switch (peer->state()) {
+  for (const auto& [id, each] : subscribers_) {
+    if (!each.measured) continue;
+    switch (each.peer->state()) {
       case LoadState::kConnected:
         ++states.connected;
-        states.with_media += peer->has_media();
+        states.with_media += each.peer->has_media();
         break;
       case LoadState::kFailed:
       case LoadState::kClosed:
@@ -232,15 +271,28 @@ LoadClient::Snapshot LoadClient::snapshot() {
     s.payload_bytes = totals_.payload_bytes;
     s.p50_us = totals_.latency.percentile_us(0.5);
     s.p99_us = totals_.latency.percentile_us(0.99);
+    s.p999_us = totals_.latency.percentile_us(0.999);
+    s.max_us = totals_.latency.max_us();
+    s.last_p50_us = fan_out_.last().percentile_us(0.5);
+    s.last_p99_us = fan_out_.last().percentile_us(0.99);
+    s.last_p999_us = fan_out_.last().percentile_us(0.999);
+    s.last_max_us = fan_out_.last().max_us();
+    s.frame_p50_us = fan_out_.frame().percentile_us(0.5);
+    s.frame_p99_us = fan_out_.frame().percentile_us(0.99);
+    s.fan_outs = fan_out_.last().count();
+    s.incomplete_fan_outs = fan_out_.incomplete();
     s.latencies = totals_.latency.count();
     s.longest_gap_us = totals_.longest_gap_us;
     const int64_t now = load_realtime_us();
     std::vector<int64_t> connects;
-    for (const auto& [id, peer] : subscribers_) {
-      s.missing += peer->missing();
-      s.longest_gap_us = std::max(s.longest_gap_us, peer->open_gap_us(now));
-      s.authentication_failures += peer->authentication_failures();
-      if (peer->state() == LoadState::kConnected) connects.push_back(peer->connect_time_us());
+    for (const auto& [id, each] : subscribers_) {
+      if (!each.measured) continue;
+      const LoadSubscriber& peer = *each.peer;
+      s.missing += peer.missing();
+      s.longest_gap_us = std::max(s.longest_gap_us, peer.open_gap_us(now));
+      s.authentication_failures += peer.authentication_failures();
+      s.overflows += peer.overflows() - each.overflows_before;
+      if (peer.state() == LoadState::kConnected) connects.push_back(peer.connect_time_us());
     }
     if (!connects.empty()) {
       std::sort(connects.begin(), connects.end());
@@ -249,16 +301,9 @@ LoadClient::Snapshot LoadClient::snapshot() {
     }
   }
   const std::lock_guard lock(publishers_lock_);
-  for (auto& [id, peer] : publishers_) {
-    const auto& c = peer->counters();
-    s.published.packets += c.packets;
-    s.published.nacked += c.nacked;
-    s.published.retransmitted += c.retransmitted;
-    s.published.key_frame_requests += c.key_frame_requests;
-    s.published.key_frames += c.key_frames;
-    s.published.transport_reports += c.transport_reports;
-    s.published.receiver_reports += c.receiver_reports;
-  }
+  s.late_p99_us = lateness_.percentile_us(0.99);
+  s.late_max_us = lateness_.max_us();
+  s.published = published();
   s.published.packets -= published_before_.packets;
   s.published.nacked -= published_before_.nacked;
   s.published.retransmitted -= published_before_.retransmitted;
@@ -305,6 +350,13 @@ void LoadClient::close_sinks() {
   const std::lock_guard lock(subscribers_lock_);
   for (int fd : sinks_) ::close(fd);
   sinks_.clear();
+}
+
+uint64_t LoadClient::sink_overflows() {
+  const std::lock_guard lock(subscribers_lock_);
+  uint64_t sum = 0;
+  for (const int fd : sinks_) sum += socket_overflows(fd);
+  return sum;
 }
 
 void LoadClient::receive(Drain& drain, LoadPeer& peer, int64_t now_us) {
@@ -355,10 +407,10 @@ void LoadClient::run_subscribers() {
           continue;
         }
         const auto it = subscribers_.find(static_cast<uint32_t>(tag));
-        if (it != subscribers_.end()) receive(drain, *it->second, load_monotonic_us());
+        if (it != subscribers_.end()) receive(drain, *it->second.peer, load_monotonic_us());
       }
       const int64_t now = load_monotonic_us();
-      for (auto& [id, peer] : subscribers_) peer->on_tick(now);
+      for (auto& [id, each] : subscribers_) each.peer->on_tick(now);
     }
     sleep_until(std::max(begun + kTickUs, load_monotonic_us() + 20));
   }
@@ -368,17 +420,30 @@ void LoadClient::run_publishers() {
   prctl(PR_SET_NAME, "load-publisher");
   prctl(PR_SET_TIMERSLACK, 1'000);
   Drain drain;
+  std::vector<epoll_event> events(1'024);
+  int64_t next_tick = 0;
   while (!ending_.load(std::memory_order_acquire)) {
-    const int64_t now = load_monotonic_us();
-    int64_t wake = now + kTickUs;
+    const int64_t begun = load_monotonic_us();
+    int64_t wake = begun + kTickUs;
     {
       const std::lock_guard lock(publishers_lock_);
-      for (auto& [id, peer] : publishers_) {
-        if (peer->fd() < 0) continue;
-        receive(drain, *peer, now);
-        wake = std::min(wake, peer->send_due(load_monotonic_us()));
-        peer->on_tick(load_monotonic_us());
+      for (auto& [id, each] : publishers_) {
+        if (each.peer->fd() < 0) continue;
+        if (each.due_us <= load_monotonic_us()) each.due_us = each.peer->send_due(load_monotonic_us(), lateness_);
+        wake = std::min(wake, each.due_us);
       }
+      if (begun >= next_tick) {
+        next_tick = begun + kTickUs;
+        const int n = epoll_wait(publisher_epoll_, events.data(), static_cast<int>(events.size()), 0);
+        for (int i = 0; i < n; ++i) {
+          const auto it = publishers_.find(static_cast<uint32_t>(events[static_cast<size_t>(i)].data.u64));
+          if (it != publishers_.end()) receive(drain, *it->second.peer, begun);
+        }
+        for (auto& [id, each] : publishers_) {
+          if (each.peer->fd() >= 0) each.peer->on_tick(begun);
+        }
+      }
+      if (publishers_.size() > kManyPublishers) wake = std::max(wake, begun + kManyStepUs);
     }
     sleep_until(wake);
   }

@@ -1,6 +1,7 @@
 #include "parley/load/load_peer.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -47,6 +48,14 @@ LoadPeer::LoadPeer(std::shared_ptr<const DtlsCertificate> certificate, LoadPeerO
 
 LoadPeer::~LoadPeer() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+uint64_t LoadPeer::overflows() const { return fd_ < 0 ? 0 : socket_overflows(fd_); }
+
+uint64_t socket_overflows(int fd) {
+  uint32_t info[SK_MEMINFO_VARS] = {};
+  socklen_t length = sizeof(info);
+  return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &length) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }
 
 uint64_t LoadPeer::random() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "parley/load/load_stamp.h"
 #include "parley/media/clock_map.h"
 #include "parley/wire/bytes.h"
 
@@ -12,9 +13,8 @@ namespace {
 constexpr int64_t kReportUs = 1'000'000;
 // Seconds from 1900 to 1970.
 constexpr int64_t kNtpOffsetUs = int64_t{2'208'988'800} * 1'000'000;
-// VP8: X and S, I, 15 bits of picture id, then the frame's first byte. The send time stands behind.
-constexpr size_t kVp8Header = 5;
-constexpr size_t kOpusHeader = 1;
+// Publishers that know nothing of each other: their frames begin anywhere within this.
+constexpr uint64_t kPhaseUs = 33'333;
 
 }  // namespace
 
@@ -22,32 +22,34 @@ LoadPublisher::LoadPublisher(std::shared_ptr<const DtlsCertificate> certificate,
                              uint64_t seed)
     : LoadPeer(std::move(certificate), std::move(options), seed),
       streams_(streams),
-      pattern_(make_load_pattern(streams.profile)),
+      pattern_(make_load_pattern(streams.profile, streams.pace)),
       history_(kHistory) {
   video_index_ = random() & 0x7fff;
   audio_index_ = random() & 0x7fff;
   rtx_index_ = random() & 0x7fff;
   picture_id_ = random() & 0x7fff;
+  phase_us_ = static_cast<int64_t>(random() % kPhaseUs);
 }
 
 uint32_t LoadPublisher::timestamp_at(bool audio, int64_t us) const {
   return static_cast<uint32_t>(us * (audio ? 48 : 90) / 1'000);
 }
 
-int64_t LoadPublisher::send_due(int64_t now_us) {
+int64_t LoadPublisher::send_due(int64_t now_us, LatencyHistogram& lateness) {
   if (state() != LoadState::kConnected || !sending_) {
     begun_us_ = 0;
     return now_us + 1'000;
   }
   if (begun_us_ == 0) {
-    begun_us_ = now_us;
+    begun_us_ = now_us + phase_us_;
     next_ = 0;
   }
   for (;;) {
     const LoadPacket& packet = pattern_.packets[next_];
     const int64_t due = begun_us_ + packet.at_us;
     if (due > now_us) return due;
-    send_packet(packet, due);
+    lateness.add(load_monotonic_us() - due);
+    send_packet(packet);
     if (++next_ == pattern_.packets.size()) {
       next_ = 0;
       begun_us_ += pattern_.length_us;
@@ -71,7 +73,7 @@ size_t LoadPublisher::write_header(uint8_t* out, uint8_t payload_type, bool mark
   return kRtpFixedSize + size;
 }
 
-void LoadPublisher::send_packet(const LoadPacket& packet, int64_t due_us) {
+void LoadPublisher::send_packet(const LoadPacket& packet) {
   uint8_t out[kCapacity];
   const bool audio = packet.audio;
   if (!audio && packet.first_of_frame) {
@@ -81,23 +83,25 @@ void LoadPublisher::send_packet(const LoadPacket& packet, int64_t due_us) {
     counters_.key_frames += key_now_;
   }
   // All packets of a frame carry the time of its first.
-  const int64_t frame_us = audio ? due_us : begun_us_ + (packet.at_us * 30 / 1'000'000) * 1'000'000 / 30;
-  const uint32_t timestamp = timestamp_at(audio, frame_us);
+  const uint32_t timestamp = timestamp_at(audio, begun_us_ + packet.frame_us);
+  frame_count_ += !audio && packet.first_of_frame;
   uint64_t& index = audio ? audio_index_ : video_index_;
   const bool marker = !audio && packet.last_of_frame;
   const size_t header = write_header(out, audio ? kLoadAudioType : kLoadVideoType, marker, static_cast<uint16_t>(index), timestamp,
                                      audio ? streams_.audio_ssrc : streams_.video_ssrc, audio);
   uint8_t* payload = out + header;
   std::memset(payload, 0x5a, packet.payload_size);
+  const LoadStamp stamp{static_cast<uint64_t>(load_realtime_us()), streams_.video_ssrc, packet_count_++, frame_count_,
+                        audio ? uint8_t{0} : packet.frame_packets};
   if (audio) {
     payload[0] = 0xfc;
-    store64(payload + kOpusHeader, static_cast<uint64_t>(load_realtime_us()));
+    stamp.write(payload + kLoadOpusHeader);
   } else {
     payload[0] = packet.first_of_frame ? 0x90 : 0x80;
     payload[1] = 0x80;
     store16(payload + 2, 0x8000 | picture_id_);
     payload[4] = key_now_ ? 0x10 : 0x11;
-    store64(payload + kVp8Header, static_cast<uint64_t>(load_realtime_us()));
+    stamp.write(payload + kLoadVp8Header);
     Kept& kept = history_[index % kHistory];
     kept.index = index;
     kept.timestamp = timestamp;

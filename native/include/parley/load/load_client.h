@@ -14,7 +14,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "parley/load/fan_out_watch.h"
 #include "parley/load/floor.h"
+#include "parley/load/floor_relay.h"
 #include "parley/load/load_publisher.h"
 #include "parley/load/load_subscriber.h"
 
@@ -38,7 +40,10 @@ class LoadClient {
   // For the offers; all peers share one certificate.
   const DtlsFingerprint& fingerprint() const { return certificate_->fingerprint(); }
 
-  uint32_t add_subscriber(LoadPeerOptions options);
+  // Only measured subscribers are in the states and the snapshot; the others are company.
+  uint32_t add_subscriber(LoadPeerOptions options, bool measured = true);
+  // What an answer promised to a subscriber.
+  void set_slots(uint32_t id, std::span<const LoadSlot> slots);
   uint32_t add_publisher(LoadPeerOptions options, LoadPublisherOptions streams);
   // 0 or an errno.
   int connect(uint32_t id, const LoadRemote& remote);
@@ -47,6 +52,11 @@ class LoadClient {
 
   void set_drop_ratio(double ratio);
   void set_sending(bool sending);
+  // Publishers get real-time scheduling, so that what competes with them does not come between a packet's time stamp and its send call. False:
+  // not allowed.
+  bool raise_publishers();
+  // Every packet of every camera goes to so many subscribers; 0: not watched.
+  void watch_fan_out(uint32_t viewers);
   // Counters of subscribers and publishers begin anew.
   void begin_window();
   LoadStates subscriber_states();
@@ -57,7 +67,14 @@ class LoadClient {
     uint64_t wire_bytes = 0, payload_bytes = 0;
     uint64_t missing = 0;
     uint64_t authentication_failures = 0;
-    int64_t p50_us = 0, p99_us = 0;
+    uint64_t overflows = 0;  // datagrams lost in the viewers' own sockets
+    int64_t p50_us = 0, p99_us = 0, p999_us = 0, max_us = 0;
+    // See FanOutWatch.
+    int64_t last_p50_us = 0, last_p99_us = 0, last_p999_us = 0, last_max_us = 0;
+    int64_t frame_p50_us = 0, frame_p99_us = 0;
+    uint64_t fan_outs = 0, incomplete_fan_outs = 0;
+    // How late the cameras were against their pattern.
+    int64_t late_p99_us = 0, late_max_us = 0;
     uint64_t latencies = 0;
     // The longest time that any subscriber was without media since its first packet of the window, up to now.
     int64_t longest_gap_us = 0;
@@ -70,29 +87,49 @@ class LoadClient {
   std::vector<uint16_t> open_sinks(const std::string& ip, size_t count, uint16_t from_port, bool gro);
   void close_sinks();
   uint64_t sink_datagrams() const { return sink_datagrams_.load(std::memory_order_relaxed); }
+  // Of the floor's sockets.
+  uint64_t sink_overflows();
   FloorSender& floor() { return floor_; }
+  FloorRelay& relay() { return relay_; }
 
  private:
   struct Drain;
   void run_subscribers();
   void run_publishers();
+  LoadPublisherCounters published() const;
   void receive(Drain& drain, LoadPeer& peer, int64_t now_us);
   void drain_sink(Drain& drain, int fd);
 
   std::shared_ptr<const DtlsCertificate> certificate_;
   std::mutex subscribers_lock_;
   std::mutex publishers_lock_;
-  std::unordered_map<uint32_t, std::unique_ptr<LoadSubscriber>> subscribers_;
-  std::unordered_map<uint32_t, std::unique_ptr<LoadPublisher>> publishers_;
+  struct Subscriber {
+    std::unique_ptr<LoadSubscriber> peer;
+    bool measured = true;
+    uint64_t overflows_before = 0;
+  };
+  struct Publisher {
+    std::unique_ptr<LoadPublisher> peer;
+    int64_t due_us = 0;
+  };
+  std::unordered_map<uint32_t, Subscriber> subscribers_;
+  std::unordered_map<uint32_t, Publisher> publishers_;
   LoadTotals totals_;
+  LoadTotals other_totals_;
+  FanOutWatch fan_out_;
+  FanOutWatch no_fan_out_;
+  uint32_t fan_out_viewers_ = 0;
+  LatencyHistogram lateness_;
   LoadPublisherCounters published_before_;
   double drop_ratio_ = 0;
   std::vector<int> sinks_;
   std::atomic<uint64_t> sink_datagrams_{0};
   FloorSender floor_;
+  FloorRelay relay_;
   uint32_t next_id_ = 1;
   uint64_t seed_;
   int epoll_ = -1;
+  int publisher_epoll_ = -1;
   std::atomic<bool> ending_{false};
   std::thread subscriber_thread_;
   std::thread publisher_thread_;

@@ -14,19 +14,23 @@ enum class LoadProfile : uint8_t {
 
 struct LoadPacket {
   int64_t at_us = 0;  // from the start of the pattern
+  int64_t frame_us = 0;  // when its frame began: what it is stamped with
   uint16_t payload_size = 0;
   bool audio = false;
   bool first_of_frame = false;
   bool last_of_frame = false;
+  uint8_t frame_packets = 1;
 };
 
 struct LoadPattern {
   std::vector<LoadPacket> packets;  // by time
   int64_t length_us = 0;
+  LoadProfile profile = LoadProfile::kBurst;
 };
 
-// Four seconds: video of 30 frames/s in 5 to 6 packets of sizes N..N and then N+1 (as recorded from Chromium, whose packetiser spreads
-// a frame's bytes evenly: it is the last that is longer), Opus every 20 ms.
-LoadPattern make_load_pattern(LoadProfile profile);
+// Four seconds at pace 1: video of 30 frames/s in 5 to 6 packets of sizes N..N and then N+1 (as recorded from Chromium, whose packetiser spreads
+// a frame's bytes evenly: it is the last that is longer), Opus every 20 ms. At pace 2 frames and sounds come twice as often; what a frame
+// is, and how its packets follow each other, stays (unless the frames would overlap).
+LoadPattern make_load_pattern(LoadProfile profile, double pace = 1);
 
 }  // namespace parley

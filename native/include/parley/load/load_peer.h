@@ -63,6 +63,8 @@ class LoadPeer {
   // From connect() to the SRTP keys.
   int64_t connect_time_us() const { return connected_us_ - begun_us_; }
   uint64_t authentication_failures() const { return authentication_failures_; }
+  // Datagrams the kernel threw away because they were not read in time (SO_MEMINFO).
+  uint64_t overflows() const;
 
  protected:
   virtual void on_rtp(std::span<uint8_t> packet, const RtpHeader& header, int64_t now_us, int64_t received_us, size_t wire_size) = 0;
@@ -103,5 +105,7 @@ class LoadPeer {
 
 int64_t load_monotonic_us();
 int64_t load_realtime_us();
+// Of a UDP socket, since it was opened.
+uint64_t socket_overflows(int fd);
 
 }  // namespace parley

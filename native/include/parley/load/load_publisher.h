@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "parley/load/latency_histogram.h"
 #include "parley/load/load_pattern.h"
 #include "parley/load/load_peer.h"
 
@@ -14,6 +15,7 @@ struct LoadPublisherOptions {
   uint32_t rtx_ssrc = 0;
   uint32_t audio_ssrc = 0;
   LoadProfile profile = LoadProfile::kBurst;
+  double pace = 1;
 };
 
 struct LoadPublisherCounters {
@@ -30,8 +32,8 @@ class LoadPublisher final : public LoadPeer {
  public:
   LoadPublisher(std::shared_ptr<const DtlsCertificate> certificate, LoadPeerOptions options, LoadPublisherOptions streams, uint64_t seed);
 
-  // Sends what the pattern has until now; returns when the next packet is due.
-  int64_t send_due(int64_t now_us);
+  // Sends what the pattern has until now; returns when the next packet is due. How late each packet was goes into `lateness`.
+  int64_t send_due(int64_t now_us, LatencyHistogram& lateness);
   void set_sending(bool sending) { sending_ = sending; }
   const LoadPublisherCounters& counters() const { return counters_; }
 
@@ -49,7 +51,7 @@ class LoadPublisher final : public LoadPeer {
   void on_rtp(std::span<uint8_t>, const RtpHeader&, int64_t, int64_t, size_t) override {}
   void on_rtcp(const RtcpPacket& packet, int64_t now_us) override;
   void on_media_tick(int64_t now_us) override;
-  void send_packet(const LoadPacket& packet, int64_t due_us);
+  void send_packet(const LoadPacket& packet);
   void retransmit(uint16_t sequence);
   size_t write_header(uint8_t* out, uint8_t payload_type, bool marker, uint16_t sequence, uint32_t timestamp, uint32_t ssrc, bool audio);
   void send_reports(int64_t now_us);
@@ -63,6 +65,9 @@ class LoadPublisher final : public LoadPeer {
   bool key_wanted_ = true;
   bool key_now_ = false;
   int64_t begun_us_ = 0;
+  int64_t phase_us_;
+  uint32_t packet_count_ = 0;
+  uint32_t frame_count_ = 0;
   size_t next_ = 0;
   int64_t next_report_us_ = 0;
   uint64_t video_index_;

@@ -1,28 +1,47 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { mintToken } from "@parley/domain-access";
+import { ProcessUsage } from "./process-usage.ts";
 
 const secret = "bench-secret-bench-secret-bench-secret";
 const key = "bench";
-const program = fileURLToPath(new URL("../../apps/parley/src/main.ts", import.meta.url));
+const program = fileURLToPath(new URL("../main.ts", import.meta.url));
 const readyWithinMs = 30_000;
-/** Clock ticks per second in /proc (USER_HZ is 100 on every Linux that Node runs on). */
-const ticksPerSecond = 100;
+/** Longer than the longest run, an hour. */
+const tokenLifeS = 4 * 3_600;
+
+export interface ServerOptions {
+  /** Threads of the data plane; 0: as many as the server takes by itself. */
+  readonly threads?: number;
+  /** `normal`: no real-time scheduling of them. */
+  readonly scheduling?: "auto" | "normal";
+  /** A module that is loaded into the server's process before it starts (`node --import`). */
+  readonly preload?: URL;
+  /** Node's own flags. */
+  readonly nodeFlags?: readonly string[];
+  /** All its threads on this one core. */
+  readonly core?: number;
+}
 
 /** A Parley of its own process, everything in it, on free ports of this machine. */
 export class ServerProcess {
   readonly origin: string;
+  readonly usage: ProcessUsage;
   readonly #child: ChildProcess;
+  #said = "";
 
   private constructor(child: ChildProcess, origin: string) {
     this.#child = child;
     this.origin = origin;
+    this.usage = new ProcessUsage(child.pid ?? 0);
+    child.stdio[3]?.on("data", (chunk: Buffer) => {
+      this.#said += chunk.toString();
+    });
   }
 
-  /** `nodeFlags`: in place of those that the program starts with. */
-  static async start(threads: number, nodeFlags: readonly string[] = []): Promise<ServerProcess> {
+  static async start(options: ServerOptions = {}): Promise<ServerProcess> {
+    const { threads = 0, scheduling = "auto", preload, core, nodeFlags = [] } = options;
     const flags = ["--http.host", "127.0.0.1", "--http.port", "0", "--media.udpPort", "0", "--media.tcpPort", "-1"];
     flags.push(
       "--media.bind",
@@ -31,60 +50,39 @@ export class ServerProcess {
       "100000",
       "--shutdown.deadlineMs",
       "500",
+      "--media.scheduling",
+      scheduling,
       "--log.level",
       "warn",
     );
     if (threads > 0) flags.push("--media.threads", String(threads));
-    const child = spawn(process.execPath, [...nodeFlags, program, "serve", ...flags], {
+    const imports = preload === undefined ? [] : ["--import", preload.href];
+    const command = [process.execPath, ...nodeFlags, ...imports, program, "serve", ...flags];
+    if (core !== undefined) command.unshift("taskset", "--cpu-list", String(core));
+    const [file = "", ...args] = command;
+    const child = spawn(file, args, {
       env: { ...process.env, PARLEY_APPS: `${key}:${secret}` },
-      stdio: ["ignore", "pipe", "inherit"],
+      // The fourth is for what a preloaded module has to say.
+      stdio: ["ignore", "pipe", "inherit", "pipe"],
     });
+    child.once("error", () => undefined);
     const origin = await readyOrigin(child);
     return new ServerProcess(child, origin);
-  }
-
-  token(room: string, publish: boolean): string {
-    const exp = Math.ceil(Date.now() / 1000) + 3_600;
-    const sub = publish ? "camera" : "viewer";
-    return mintToken({ iss: key, sub, exp, room, publish, subscribe: true }, secret);
-  }
-
-  /** User and system time of all its threads, by the kernel. */
-  async cpuUs(): Promise<number> {
-    const stat = await readFile(`/proc/${this.#child.pid}/stat`, "utf8");
-    // The second field is a name in parentheses, which may hold blanks.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / ticksPerSecond;
-  }
-
-  /** Time of its threads by name, by the kernel: the finest there is. `MainThread` runs JavaScript, `parley-0` and on are the data plane. */
-  async threadCpuUs(): Promise<ReadonlyMap<string, number>> {
-    const folder = `/proc/${this.#child.pid}/task`;
-    const times = new Map<string, number>();
-    for (const task of await readdir(folder)) {
-      const read = (file: string) => readFile(`${folder}/${task}/${file}`, "utf8").catch(() => "");
-      const [name, stat] = await Promise.all([read("comm"), read("schedstat")]);
-      times.set(name.trim(), (times.get(name.trim()) ?? 0) + Number(stat.split(" ")[0] ?? 0) / 1000);
-    }
-    return times;
-  }
-
-  async descriptors(): Promise<number> {
-    return (await readdir(`/proc/${this.#child.pid}/fd`)).length;
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /**
-   * Proportional set size without what is mapped from files: the share of Node's own binary shrinks whenever another Node
-   * starts somewhere on the machine, and does not grow with subscribers.
-   */
-  async pssKb(): Promise<number> {
-    const rollup = await readFile(`/proc/${this.#child.pid}/smaps_rollup`, "utf8");
-    const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1] ?? Number.NaN);
-    return field("Pss_Anon") + field("Pss_Shmem");
+  token(room: string, publish: boolean, user = publish ? "camera" : "viewer"): string {
+    const exp = Math.ceil(Date.now() / 1000) + tokenLifeS;
+    return mintToken({ iss: key, sub: user, exp, room, publish, subscribe: true }, secret);
+  }
+
+  /** What a preloaded module has written to its descriptor 3 so far: JSON, the last whole line of it. */
+  get lastWord(): unknown {
+    const [last = ""] = this.#said.split("\n").slice(-2);
+    return last === "" ? undefined : JSON.parse(last);
   }
 
   /** Prometheus counters without labels, by name. */
@@ -117,6 +115,7 @@ export class ServerProcess {
 function readyOrigin(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
+    const onError = (error: Error) => fail(`cannot start: ${error.message}`);
     const fail = (why: string) => {
       finish();
       child.kill("SIGKILL");
@@ -134,11 +133,13 @@ function readyOrigin(child: ChildProcess): Promise<string> {
     const finish = () => {
       clearTimeout(late);
       child.off("exit", onExit);
+      child.off("error", onError);
       child.stdout?.off("data", onData);
       // What it says later is let through, or its pipe would fill.
       child.stdout?.resume();
     };
     child.once("exit", onExit);
+    child.once("error", onError);
     child.stdout?.on("data", onData);
   });
 }

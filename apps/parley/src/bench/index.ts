@@ -1,0 +1,5 @@
+export * from "./load-peers.ts";
+export * from "./media-window.ts";
+export * from "./offer.ts";
+export * from "./process-usage.ts";
+export * from "./server-process.ts";

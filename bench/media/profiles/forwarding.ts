@@ -1,0 +1,115 @@
+import { LoadPeers, measureWindow, requireDescriptors, sleep, type MediaWindow, type ServerProcess } from "@parley/app";
+import type { FloorResult } from "@parley/adapter-media-native";
+import type { MediaBenchOptions } from "../arguments.ts";
+import {
+  floorVoid,
+  measureFloor,
+  overheadBytesOf,
+  round,
+  trust,
+  withStand,
+  type Figures,
+  type Stand,
+} from "../stand.ts";
+
+/** Profiles `burst` and `spread`: one camera, many viewers; what a forwarded packet costs, and memory and CPU of a viewer. */
+export async function forwarding(options: MediaBenchOptions): Promise<Figures> {
+  // Twice as many for the figure of memory.
+  await requireDescriptors(options.subscribers * 2, `${options.subscribers} viewers, and as many again for memory,`);
+  return await withStand(options, run);
+}
+
+async function run(stand: Stand): Promise<Figures> {
+  const { options, server, load, say } = stand;
+  const peers = new LoadPeers(server, load, options);
+  const n = options.subscribers;
+  await peers.publish();
+  load.setSending(false);
+  say(`warm-up: ${options.warmupJoins} joins and leaves`);
+  await peers.warmUp(options.warmupJoins);
+
+  const cpuBeforeJoins = await server.usage.cpuUs();
+  await peers.join(n);
+  const cpuMsPerJoin = ((await server.usage.cpuUs()) - cpuBeforeJoins) / 1000 / n;
+  say(`${n} viewers joined: ${cpuMsPerJoin.toFixed(2)} ms of CPU each`);
+
+  load.setSending(true);
+  await peers.untilStates("all viewers see the camera", ({ withMedia }) => withMedia >= n);
+  // Reports and feedback have found their pace.
+  await sleep(1_000);
+  say(`measuring for ${options.seconds} s`);
+  const window = await measureWindow(server, load, { seconds: options.seconds });
+
+  load.setSending(true);
+  const pssAtN = await lowestPssKb(server);
+  await peers.join(n);
+  await peers.untilStates("the further viewers see the camera", ({ withMedia }) => withMedia >= 2 * n);
+  const kbPerSubscriber = ((await lowestPssKb(server)) - pssAtN) / n;
+
+  load.setSending(false);
+  await peers.leaveAll();
+  say("measuring the floor");
+  const shape = { overheadBytes: overheadBytesOf(window), subscribers: n, pace: options.pace };
+  const floor = await measureFloor(stand, { ...shape, mode: "segments" });
+  const sendto = await measureFloor(stand, { ...shape, mode: "sendto" });
+  return report(options, { window, floor, sendto, kbPerSubscriber, cpuMsPerJoin });
+}
+
+/** Over three seconds: what V8 has not collected yet comes and goes. */
+async function lowestPssKb(server: ServerProcess): Promise<number> {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 6; i += 1) {
+    await sleep(500);
+    lowest = Math.min(lowest, await server.usage.pssKb());
+  }
+  return lowest;
+}
+
+interface Results {
+  readonly window: MediaWindow;
+  readonly floor: FloorResult;
+  readonly sendto: FloorResult;
+  readonly kbPerSubscriber: number;
+  readonly cpuMsPerJoin: number;
+}
+
+function report(options: MediaBenchOptions, results: Results): Figures {
+  const { window, floor, sendto } = results;
+  const { snapshot } = window;
+  const cpuUsPerPacket = window.usage.cpuUs / snapshot.distinct;
+  const floorUsPerPacket = floor.cpuUs / floor.datagrams;
+  const reason = window.void ?? floorVoid(floor);
+  return {
+    subscribers: options.subscribers,
+    profile: options.profile,
+    srtp: options.srtp,
+    cpuUsPerPacket: round(cpuUsPerPacket, 3),
+    floorUsPerPacket: round(floorUsPerPacket, 3),
+    sendtoUsPerPacket: round(sendto.cpuUs / sendto.datagrams, 3),
+    ratioToFloor: round(cpuUsPerPacket / floorUsPerPacket, 2),
+    segmentsPerSend: round(window.segmentsPerSend, 2),
+    lost: Math.max(0, snapshot.published * options.subscribers - snapshot.distinct),
+    rtxSent: snapshot.rtxReceived,
+    nacksReceived: snapshot.nackMessages,
+    twccReports: snapshot.transportReports,
+    p50Us: snapshot.p50Us,
+    p99Us: snapshot.p99Us,
+    kbPerSubscriber: round(results.kbPerSubscriber, 1),
+    cpuMsPerJoin: round(results.cpuMsPerJoin, 2),
+    // Not asked for, but they tell whether a run can be trusted.
+    packets: snapshot.distinct,
+    dropped: snapshot.dropped,
+    repaired: snapshot.repaired,
+    duplicates: snapshot.duplicates,
+    authenticationFailures: snapshot.authenticationFailures,
+    sendErrors: window.sendErrors,
+    floorSegmentsPerSend: round(floor.datagrams / floor.messages, 2),
+    floorDrained: round(floor.drained / floor.datagrams, 4),
+    overheadBytes: overheadBytesOf(window),
+    gro: options.gro,
+    connectP50Ms: round(snapshot.connectP50Us / 1000, 1),
+    connectP99Ms: round(snapshot.connectP99Us / 1000, 1),
+    ...trust(window),
+    ...(reason === undefined ? {} : { void: reason }),
+  };
+}

@@ -1,0 +1,117 @@
+import { openMediaLoad, type FloorResult, type MediaLoad } from "@parley/adapter-media-native";
+import { ServerProcess, sleep, type MediaWindow, type ServerOptions } from "@parley/app";
+import type { MediaBenchOptions } from "./arguments.ts";
+
+/** What every profile works with: a server in a process of its own, and the load in this one. */
+export interface Stand {
+  readonly options: MediaBenchOptions;
+  readonly server: ServerProcess;
+  readonly load: MediaLoad;
+  /** For people; silent with `--json`. */
+  say(text: string): void;
+}
+
+/** One line of figures, as it is printed. `void`: why they mean nothing. */
+export interface Figures {
+  readonly void?: string;
+  readonly [name: string]: unknown;
+}
+
+/** Runs `measure` with a fresh server and a fresh load client, and ends both. */
+export async function withStand<T>(
+  options: MediaBenchOptions,
+  measure: (stand: Stand) => Promise<T>,
+  server: ServerOptions = {},
+): Promise<T> {
+  const load = openMediaLoad();
+  const scheduling = options.realtime === "on" ? "auto" : "normal";
+  const running = await ServerProcess.start({ threads: options.threads, scheduling, ...server });
+  const say = (text: string) => {
+    if (!options.json) console.log(text);
+  };
+  try {
+    return await measure({ options, server: running, load, say });
+  } finally {
+    load.close();
+    await running.stop();
+  }
+}
+
+export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
+
+/** What of a window tells whether it can be trusted, the same in all profiles. */
+export function trust({ sending, snapshot, loadShare, cameraShare, idleShare, void: reason }: MediaWindow): Figures {
+  return {
+    mainShare: round(sending.mainShare, 3),
+    workerShare: round(sending.share("parley-"), 3),
+    loadShare: round(loadShare, 3),
+    cameraShare: round(cameraShare, 3),
+    idleCores: round(idleShare, 2),
+    cameraLateP99Us: snapshot.lateP99Us,
+    ...(reason === undefined ? {} : { void: reason }),
+  };
+}
+
+/** From headers, extensions and the tag, per packet that came first hand. */
+export function overheadBytesOf({ snapshot }: MediaWindow): number {
+  const firstHand = snapshot.distinct - snapshot.repaired;
+  return Math.round((snapshot.wireBytes - snapshot.payloadBytes) / Math.max(1, firstHand));
+}
+
+/** The floor's runs are this long at most: it is a constant load. */
+const longestFloorS = 5;
+
+/** As many sockets as there are viewers get one camera's datagrams. */
+export async function measureFloor(
+  { load, options }: Stand,
+  {
+    mode,
+    overheadBytes,
+    subscribers,
+    pace,
+  }: {
+    readonly mode: "segments" | "sendto";
+    readonly overheadBytes: number;
+    readonly subscribers: number;
+    readonly pace: number;
+  },
+): Promise<FloorResult> {
+  if (!load.openFloor("127.0.0.1", subscribers, options.gro)) throw new Error("No sockets for the floor");
+  const durationMs = Math.min(options.seconds, longestFloorS) * 1000;
+  const started = load.startFloor({ mode, profile: options.camera, pace, overheadBytes, durationMs });
+  if (!started) throw new Error("The floor did not start");
+  while (load.floorRunning()) await sleep(50);
+  await sleep(20);
+  return load.finishFloor();
+}
+
+/** Cameras of people in meetings, each received and sent to the others of its meeting; with one person each, received only. */
+export async function measureRelay(
+  { load, options }: Stand,
+  {
+    people,
+    meetings,
+    overheadBytes,
+    pace,
+    wait,
+  }: {
+    readonly people: number;
+    readonly meetings: number;
+    readonly overheadBytes: number;
+    readonly pace: number;
+    readonly wait: "schedule" | "arrival";
+  },
+): Promise<FloorResult> {
+  if (!load.openRelay("127.0.0.1", people, meetings, options.gro)) throw new Error("No sockets for the floor");
+  const durationMs = Math.min(options.seconds, longestFloorS) * 1000;
+  const started = load.startRelay({ profile: options.camera, pace, overheadBytes, durationMs, wait });
+  if (!started) throw new Error("The floor did not start");
+  while (load.relayRunning()) await sleep(50);
+  await sleep(20);
+  return load.finishRelay();
+}
+
+/** The floor is void when its own sockets overflowed. */
+export function floorVoid(floor: FloorResult): string | undefined {
+  return floor.overflows > 0 ? `the floor's sockets lost ${floor.overflows} datagrams` : undefined;
+}
