@@ -192,7 +192,7 @@ class Server implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const room of this.#rooms) await room.disconnect().catch(() => undefined);
     this.client.close();
-    await this.#gateway.close();
+    this.#gateway.close();
     await this.api.close();
     for (const { signaling } of this.signalingParts) signaling.close();
     this.node.close();
@@ -225,47 +225,55 @@ test("[SIG-4] signaling is paused for 2 s: media flows, then the same rooms go o
   });
   assert.equal(signaling.rooms, 1);
   const bob = await server.enter("bob");
-  await until(() => names(ann).includes("bob"), { what: "ann sees bob", deadlineMs: 2_000, describe: () => names(ann) });
+  await until(() => names(ann).includes("bob"), {
+    what: "ann sees bob",
+    deadlineMs: 2_000,
+    describe: () => names(ann),
+  });
   assert.ok(names(bob).includes("ann"));
   await server.watch();
   await server.untilAllWatch();
 });
 
-test("[SIG-4] signaling is killed: media flows, another takes the rooms over, and people come and go", limit, async () => {
-  await using server = await withTwoViewers();
-  const ann = await server.enter("ann");
-  const second = server.addSignaling();
-  const phases = new Phases();
-  const viewer = await server.watch();
-  await server.untilAllWatch();
-  await server.unharmed(async () => {
-    server.first.part.kill();
-    phases.mark("killed");
-    await until(() => second.rooms === 1, { what: "the other one has the room", deadlineMs: 5_000, phases });
-    phases.mark("taken over");
-    await wait(1_500);
-  });
-  const bob = await server.enter("bob");
-  phases.mark("bob is in");
-  await until(() => names(ann).includes("bob"), {
-    what: "ann, who was there before, sees bob",
-    deadlineMs: 5_000,
-    phases,
-    describe: () => names(ann),
-  });
-  await until(() => names(bob).includes("ann"), {
-    what: "bob sees ann",
-    deadlineMs: 5_000,
-    phases,
-    describe: () => names(bob),
-  });
-  await server.watch();
-  await server.untilAllWatch(phases);
-  const left = await server.fetch("DELETE", viewer.location, "viewer3");
-  assert.equal(left.status, 200, await left.text());
-  await bob.disconnect();
-  await until(() => !names(ann).includes("bob"), { what: "ann sees bob leave", deadlineMs: 3_000, phases });
-});
+test(
+  "[SIG-4] signaling is killed: media flows, another takes the rooms over, and people come and go",
+  limit,
+  async () => {
+    await using server = await withTwoViewers();
+    const ann = await server.enter("ann");
+    const second = server.addSignaling();
+    const phases = new Phases();
+    const viewer = await server.watch();
+    await server.untilAllWatch();
+    await server.unharmed(async () => {
+      server.first.part.kill();
+      phases.mark("killed");
+      await until(() => second.rooms === 1, { what: "the other one has the room", deadlineMs: 5_000, phases });
+      phases.mark("taken over");
+      await wait(1_500);
+    });
+    const bob = await server.enter("bob");
+    phases.mark("bob is in");
+    await until(() => names(ann).includes("bob"), {
+      what: "ann, who was there before, sees bob",
+      deadlineMs: 5_000,
+      phases,
+      describe: () => names(ann),
+    });
+    await until(() => names(bob).includes("ann"), {
+      what: "bob sees ann",
+      deadlineMs: 5_000,
+      phases,
+      describe: () => names(bob),
+    });
+    await server.watch();
+    await server.untilAllWatch(phases);
+    const left = await server.fetch("DELETE", viewer.location, "viewer3");
+    assert.equal(left.status, 200, await left.text());
+    await bob.disconnect();
+    await until(() => !names(ann).includes("bob"), { what: "ann sees bob leave", deadlineMs: 3_000, phases });
+  },
+);
 
 test("[SIG-4] an owner that slept for 3 s while another took over writes nothing any more", limit, async () => {
   await using server = await withTwoViewers();
