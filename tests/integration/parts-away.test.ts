@@ -5,7 +5,7 @@ import { createLocalBus, type LocalBus } from "@parley/adapter-bus-local";
 import { generateCertificate, startNativePlane } from "@parley/adapter-media-native";
 import { createPromMetrics } from "@parley/adapter-metrics-prom";
 import { CryptoRandom } from "@parley/adapter-system";
-import { makeOffer, newCredentials, newSsrcs, readAnswer } from "@parley/bench";
+import { makeOffer, newCredentials, newSsrcs, readAnswer } from "@parley/app";
 import { mintToken, TokenVerifier, type TokenClaims } from "@parley/domain-access";
 import { loadLoadClient, type NativeLoadClient } from "@parley/native";
 import { Room } from "@parley/sdk";
@@ -127,10 +127,11 @@ class Server implements AsyncDisposable {
       ssrcs === undefined
         ? this.client.addSubscriber(options)
         : this.client.addPublisher({ ...options, ...ssrcs, profile: "burst" });
-    const response = await this.fetch("POST", path, user, makeOffer(local, this.client.fingerprint(), ssrcs));
+    const media = ssrcs === undefined ? { receivePairs: 1 } : { camera: ssrcs };
+    const response = await this.fetch("POST", path, user, makeOffer(local, this.client.fingerprint(), media));
     const answer = await response.text();
     assert.equal(response.status, 201, answer);
-    assert.equal(this.client.connect(id, readAnswer(answer)), 0);
+    assert.equal(this.client.connect(id, readAnswer(answer).remote), 0);
     return { location: response.headers.get("location") ?? "" };
   }
 
