@@ -29,6 +29,10 @@ export const subjects = {
   connectionEvent: (connectionId: string): string => `conn.${mintedToken(connectionId)}.event`,
   /** ConnectionPresence, every second, by every process that holds connections. */
   connectionPresence: "conn.presence",
+  /** TokenRevocations. */
+  accessRevocations: "access.revocations",
+  /** TokenRevocationsWanted. */
+  accessRevocationsWanted: "access.revocations.wanted",
   /** ConnectionGone. */
   connectionGone: "conn.gone",
 } as const;

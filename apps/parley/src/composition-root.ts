@@ -11,6 +11,7 @@ import type { Config } from "./config/schema.ts";
 import { gatewayConfig, roomLimits } from "./gateway-config.ts";
 import { startMediaRole } from "./media-role.ts";
 import type { ProgramDeps } from "./program-deps.ts";
+import { createRevocationFile } from "./revocation-file.ts";
 import type { Drainable } from "./shutdown.ts";
 
 export interface Program extends Drainable {
@@ -75,6 +76,7 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
         logger: logger.child({ part: "api" }),
         bus,
         tokens,
+        ...(config.dataDir === "" ? {} : { revocationStore: createRevocationFile(config.dataDir) }),
         config: apiConfig(config, deps),
       });
       parts.push({ drain: () => api.drain(), sessions: () => api.sessions, close: () => api.close() });

@@ -2,7 +2,7 @@ import { mintToken, parseClaims, roleNames, sourceNames, type TokenClaims } from
 import { err, ok, type Result } from "@parley/foundation";
 import { parseDurationMs, unknownFlag } from "./command-line.ts";
 
-export const tokenSwitches = new Set(["publish", "subscribe", "admin", "hidden", "dev"]);
+export const tokenSwitches = new Set(["publish", "subscribe", "admin", "app-admin", "hidden", "dev"]);
 
 const valueFlags = [
   "app",
@@ -28,6 +28,7 @@ export const tokenHelp = `parley token --user NAME [flags]     prints a token fo
   --sources LIST        what may be published: ${sourceNames.join(",")}
   --role ROLE           ${roleNames.join(", ")}
   --admin               may give host commands
+  --app-admin           speaks for the app: may take tokens back; never for clients
   --hidden              is not shown to others
   --name NAME           shown to others
   --attribute KEY=VALUE shown to others; may be repeated
@@ -68,6 +69,7 @@ export function makeToken(
     sources: values.get("sources")?.split(","),
     role: values.get("role"),
     roomAdmin: values.has("admin") || undefined,
+    appAdmin: values.has("app-admin") || undefined,
     hidden: values.has("hidden") || undefined,
     name: values.get("name"),
     attributes: Object.keys(attributes).length > 0 ? attributes : undefined,

@@ -30,6 +30,8 @@ export interface TokenClaims {
   readonly roomAdmin?: boolean;
   /** May make a room by joining it first; absent: yes. */
   readonly roomCreate?: boolean;
+  /** Speaks for the app itself (its servers): may take tokens back. Never for clients. */
+  readonly appAdmin?: boolean;
   /** Absent: host with `roomAdmin`, else speaker with `publish`, else viewer. */
   readonly role?: RoleName;
   /** Not shown to others. */
@@ -49,6 +51,7 @@ export interface TokenGrants {
   readonly publishData: boolean;
   readonly moderate: boolean;
   readonly createRoom: boolean;
+  readonly appAdmin: boolean;
   readonly role: RoleName;
   readonly hidden: boolean;
   readonly name: string;
@@ -99,7 +102,7 @@ export function parseClaims(payload: unknown): Result<ParsedClaims, string> {
   const attributes = readAttributes(claim("attributes"));
   if (!attributes.ok) return attributes;
 
-  const { publish = false, subscribe = false, canPublishData, roomAdmin, roomCreate, hidden } = flags.value;
+  const { publish = false, subscribe = false, canPublishData, roomAdmin, roomCreate, appAdmin, hidden } = flags.value;
   const moderate = roomAdmin ?? role === "host";
   return ok({
     issuer: iss,
@@ -116,6 +119,7 @@ export function parseClaims(payload: unknown): Result<ParsedClaims, string> {
       publishData: canPublishData ?? publish,
       moderate,
       createRoom: roomCreate ?? true,
+      appAdmin: appAdmin ?? false,
       role: role ?? (moderate ? "host" : publish ? "speaker" : "viewer"),
       hidden: hidden ?? false,
       name: name ?? "",
@@ -124,7 +128,7 @@ export function parseClaims(payload: unknown): Result<ParsedClaims, string> {
   });
 }
 
-const flagNames = ["publish", "subscribe", "canPublishData", "roomAdmin", "roomCreate", "hidden"] as const;
+const flagNames = ["publish", "subscribe", "canPublishData", "roomAdmin", "roomCreate", "appAdmin", "hidden"] as const;
 type Flags = Partial<Record<(typeof flagNames)[number], boolean>>;
 
 function readFlags(claim: (name: string) => unknown): Result<Flags, string> {

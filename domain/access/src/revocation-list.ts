@@ -9,6 +9,13 @@ export type Revocation =
       readonly issuedUntilUnixMs: number;
     };
 
+/** A revocation with the time at which it may be forgotten. */
+export interface KeptRevocation {
+  readonly revocation: Revocation;
+  /** When the last token it can concern has expired; `Infinity`: never. */
+  readonly keepUntilUnixMs: number;
+}
+
 interface RevocableToken {
   readonly appId: string;
   readonly subject: string;
@@ -16,58 +23,73 @@ interface RevocableToken {
   readonly issuedAtUnixMs: number | undefined;
 }
 
-interface Entry {
-  readonly issuedUntilUnixMs: number;
-  readonly keepUntilUnixMs: number;
-}
+/** Some 300 bytes each. */
+const defaultMaxPerApp = 100_000;
 
-/** Some 100 bytes each. Beyond it the oldest go: a flood of revocations must not exhaust memory. */
-const maxEntries = 100_000;
-
-/** Tokens that were taken back before they expired. Soft state: whoever owns the list announces it again. */
+/**
+ * Tokens that were taken back before they expired. None is dropped to make room for another: a token that was taken back must not become good
+ * again. So an app that has too many is told, and others are not affected.
+ */
 export class RevocationList {
-  readonly #entries = new Map<string, Entry>();
+  readonly #maxPerApp: number;
+  /** By app, then by kind and id. */
+  readonly #apps = new Map<string, Map<string, KeptRevocation>>();
 
-  /** `keepUntilUnixMs`: when the last token it can concern has expired. */
-  add(revocation: Revocation, keepUntilUnixMs: number, nowUnixMs: number): void {
-    const key = keyOf(revocation.type, revocation.appId, idOf(revocation));
-    const known = this.#entries.get(key);
-    const issuedUntilUnixMs = revocation.type === "subject" ? revocation.issuedUntilUnixMs : Infinity;
-    this.#entries.delete(key);
-    this.#entries.set(key, {
-      issuedUntilUnixMs: Math.max(issuedUntilUnixMs, known?.issuedUntilUnixMs ?? 0),
-      keepUntilUnixMs: Math.max(keepUntilUnixMs, known?.keepUntilUnixMs ?? 0),
-    });
-    if (this.#entries.size > maxEntries) this.#shrink(nowUnixMs);
+  constructor(maxPerApp = defaultMaxPerApp) {
+    this.#maxPerApp = maxPerApp;
   }
 
-  has(token: RevocableToken): boolean {
-    if (this.#entries.size === 0) return false;
-    if (token.tokenId !== undefined && this.#entries.has(keyOf("token", token.appId, token.tokenId))) return true;
-    const bySubject = this.#entries.get(keyOf("subject", token.appId, token.subject));
-    return bySubject !== undefined && (token.issuedAtUnixMs ?? 0) <= bySubject.issuedUntilUnixMs;
+  /** False: the app has as many as it may, and this one was not taken. */
+  add({ revocation, keepUntilUnixMs }: KeptRevocation, nowUnixMs: number): boolean {
+    const entries = this.#apps.get(revocation.appId) ?? new Map<string, KeptRevocation>();
+    const key = keyOf(revocation);
+    const known = entries.get(key);
+    if (known === undefined && entries.size >= this.#maxPerApp) dropExpired(entries, nowUnixMs);
+    if (known === undefined && entries.size >= this.#maxPerApp) return false;
+    this.#apps.set(revocation.appId, entries);
+    entries.set(key, {
+      revocation: laterOf(revocation, known?.revocation),
+      keepUntilUnixMs: Math.max(keepUntilUnixMs, known?.keepUntilUnixMs ?? 0),
+    });
+    return true;
+  }
+
+  has({ appId, subject, tokenId, issuedAtUnixMs }: RevocableToken): boolean {
+    const entries = this.#apps.get(appId);
+    if (entries === undefined) return false;
+    if (tokenId !== undefined && entries.has(`token ${tokenId}`)) return true;
+    const bySubject = entries.get(`subject ${subject}`)?.revocation;
+    return bySubject?.type === "subject" && (issuedAtUnixMs ?? 0) <= bySubject.issuedUntilUnixMs;
+  }
+
+  /** Those that still matter; the others are forgotten. */
+  current(nowUnixMs: number): KeptRevocation[] {
+    const all: KeptRevocation[] = [];
+    for (const [appId, entries] of this.#apps) {
+      dropExpired(entries, nowUnixMs);
+      if (entries.size === 0) this.#apps.delete(appId);
+      all.push(...entries.values());
+    }
+    return all;
   }
 
   get size(): number {
-    return this.#entries.size;
-  }
-
-  #shrink(nowUnixMs: number): void {
-    for (const [key, entry] of this.#entries) {
-      if (entry.keepUntilUnixMs <= nowUnixMs) this.#entries.delete(key);
-    }
-    for (const key of this.#entries.keys()) {
-      if (this.#entries.size <= maxEntries) break;
-      this.#entries.delete(key);
-    }
+    let size = 0;
+    for (const entries of this.#apps.values()) size += entries.size;
+    return size;
   }
 }
 
-function idOf(revocation: Revocation): string {
-  return revocation.type === "token" ? revocation.tokenId : revocation.subject;
+function dropExpired(entries: Map<string, KeptRevocation>, nowUnixMs: number): void {
+  for (const [key, { keepUntilUnixMs }] of entries) if (keepUntilUnixMs <= nowUnixMs) entries.delete(key);
 }
 
-function keyOf(type: Revocation["type"], appId: string, id: string): string {
-  // Names hold no control characters (isValidName), so NUL separates them safely.
-  return `${type}\0${appId}\0${id}`;
+function keyOf(revocation: Revocation): string {
+  return revocation.type === "token" ? `token ${revocation.tokenId}` : `subject ${revocation.subject}`;
+}
+
+/** Of two for one user, the one that concerns more tokens. */
+function laterOf(fresh: Revocation, known: Revocation | undefined): Revocation {
+  if (fresh.type !== "subject" || known?.type !== "subject") return fresh;
+  return known.issuedUntilUnixMs > fresh.issuedUntilUnixMs ? known : fresh;
 }

@@ -55,6 +55,7 @@ test("[SIG-5] a minted token is accepted, with what it grants", () => {
     publishData: true,
     moderate: false,
     createRoom: true,
+    appAdmin: false,
     role: "speaker",
     hidden: false,
     name: "Alice",
@@ -182,7 +183,8 @@ test("[SIG-5] a revoked token is refused at once, also when cached; others are n
   const sibling = mintToken({ ...claims, jti: "t2" }, app.secret);
   const verified = by.verify(token, nowUnixMs);
   assert(verified.ok);
-  by.revoke({ type: "token", appId: app.id, tokenId: "t1" }, nowUnixMs + 60_000, nowUnixMs);
+  const revocation = { type: "token", appId: app.id, tokenId: "t1" } as const;
+  by.revoke({ revocation, keepUntilUnixMs: nowUnixMs + 60_000 }, nowUnixMs);
   assert.equal(refusal(token, nowUnixMs, by), "token-revoked");
   assert.equal(by.isRevoked(verified.value), true);
   assert.equal(refusal(sibling, nowUnixMs, by), "accepted");
@@ -190,7 +192,8 @@ test("[SIG-5] a revoked token is refused at once, also when cached; others are n
 
 test("[SIG-5] revoking a user's tokens leaves those issued later, and the same name in another app", () => {
   const by = verifier();
-  by.revoke({ type: "subject", appId: app.id, subject: "alice", issuedUntilUnixMs: nowUnixMs }, Infinity, nowUnixMs);
+  const revocation = { type: "subject", appId: app.id, subject: "alice", issuedUntilUnixMs: nowUnixMs } as const;
+  by.revoke({ revocation, keepUntilUnixMs: Infinity }, nowUnixMs);
   const at = (iat: number | undefined): string => {
     const { iat: _, ...rest } = claims;
     return refusal(mintToken(iat === undefined ? rest : { ...rest, iat }, app.secret), nowUnixMs, by);

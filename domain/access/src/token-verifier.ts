@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { err, fromBase64url, ok, type Result } from "@parley/foundation";
 import { parleyError, type ParleyError } from "@parley/protocol";
 import { parseClaims, type TokenGrants } from "./claims.ts";
-import { RevocationList, type Revocation } from "./revocation-list.ts";
+import { RevocationList, type KeptRevocation } from "./revocation-list.ts";
 
 /** An app is a tenant. An app may have several keys, so that one can be replaced without a break. */
 export interface App {
@@ -72,9 +72,14 @@ export class TokenVerifier {
     return ok(verified);
   }
 
-  /** From now on the token, or the user's tokens, are refused. `keepUntilUnixMs`: when the last one has expired anyway. */
-  revoke(revocation: Revocation, keepUntilUnixMs: number, nowUnixMs: number): void {
-    this.#revocations.add(revocation, keepUntilUnixMs, nowUnixMs);
+  /** From now on the token, or the user's tokens, are refused. False: the app has as many revocations as it may, and this one was not taken. */
+  revoke(kept: KeptRevocation, nowUnixMs: number): boolean {
+    return this.#revocations.add(kept, nowUnixMs);
+  }
+
+  /** The revocations that still matter. */
+  revocations(nowUnixMs: number): KeptRevocation[] {
+    return this.#revocations.current(nowUnixMs);
   }
 
   /** Whether a token that was good when it was verified has been revoked since (for connections that live on). */

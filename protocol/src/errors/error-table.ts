@@ -97,6 +97,7 @@ export const errorTable = {
   "connect-timeout": row(5005, 0, "later", "No connect frame came in time.", "connect again"),
   "connection-silent": row(5006, 0, "later", "Nothing was heard for too long.", "connect again and resume"),
   "connection-slow": row(5007, 0, "later", "Frames are taken too slowly.", "connect again and resume"),
+  "too-many-revocations": row(5008, 507, "later", "The app has as many revocations as are kept.", "let some expire"),
   draining: row(5003, 503, "later", "The server is shutting down.", "try another server"),
 
   // 9xxx: faults of ours.

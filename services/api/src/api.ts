@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { forgetfulRevocations } from "@parley/domain-access";
 import { randomId, TrustedProxies, type Timer } from "@parley/foundation";
 import type { FastifyInstance } from "fastify";
 import { AddressLimiter } from "./address-limiter.ts";
@@ -9,6 +10,7 @@ import { readCertificate, watchCertificate } from "./certificate-files.ts";
 import type { ApiContext, ApiDeps } from "./context.ts";
 import { NodeWatch } from "./node-watch.ts";
 import { Resources } from "./resources.ts";
+import { Revocations } from "./revocations.ts";
 import { RoomClient } from "./room-client.ts";
 
 /** The HTTP interface of one process. */
@@ -43,8 +45,10 @@ class HttpApi implements Api {
 
   constructor(deps: ApiDeps) {
     const { bus, clock, random, config } = deps;
+    const store = deps.revocationStore ?? forgetfulRevocations;
     this.#context = {
       ...deps,
+      revocations: new Revocations({ ...deps, store, onRevoked: () => this.#endRevoked() }),
       rooms: new RoomClient(bus, clock),
       resources: new Resources({ bus, clock, ownerId: `api-${randomId(random)}` }),
       nodes: new NodeWatch(bus, clock),
@@ -84,6 +88,7 @@ class HttpApi implements Api {
 
   async start(): Promise<void> {
     const { host, port } = this.#context.config;
+    await this.#context.revocations.start();
     await this.#app.listen({ host, port });
   }
 
@@ -98,6 +103,15 @@ class HttpApi implements Api {
     const cut = this.#context.clock.after(closeGraceMs, () => this.#app.server.closeAllConnections());
     await this.#app.close();
     cut.cancel();
+    await this.#context.revocations.close();
     this.#context.nodes.close();
+  }
+
+  /** Sessions whose token was taken back end at once. */
+  #endRevoked(): void {
+    const { resources, rooms, tokens } = this.#context;
+    for (const { appId, id } of resources.endWhere(({ token }) => tokens.isRevoked(token), "token-revoked")) {
+      rooms.gone(appId, id);
+    }
   }
 }

@@ -8,6 +8,7 @@ import { fileRoutes } from "./file-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { fragmentType, sdpType } from "./post-session.ts";
 import { sendProblem } from "./problem.ts";
+import { jsonType, revocationRoutes, revocationsUrl } from "./revocation-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { whepRoutes } from "./whep-routes.ts";
 import { whipRoutes } from "./whip-routes.ts";
@@ -46,13 +47,14 @@ export function buildApp(context: ApiContext, certificate: Certificate | undefin
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([sdpType, fragmentType], { parseAs: "string" }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser(jsonType, { parseAs: "string" }, app.getDefaultJsonParser("error", "error"));
   app.addHook("onRequest", async (request, reply) => {
     addCors(request, reply, { origins: context.config.corsOrigins });
     void reply.header("x-content-type-options", "nosniff");
   });
   // Each path takes one content type; the other one is as wrong as any.
-  app.addHook("preHandler", async (request, reply) => {
-    const expected = request.method === "PATCH" ? fragmentType : request.method === "POST" ? sdpType : undefined;
+  app.addHook("preValidation", async (request, reply) => {
+    const expected = expectedType(request);
     if (expected !== undefined && mediaType(request) !== expected) return refuseType(request, reply);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendFailure(context, error, request, reply));
@@ -61,10 +63,17 @@ export function buildApp(context: ApiContext, certificate: Certificate | undefin
   whipRoutes(app, context);
   whepRoutes(app, context);
   sessionRoutes(app, context);
+  revocationRoutes(app, context);
   healthRoutes(app, context);
   devTokenRoute(app, context);
   fileRoutes(app, context);
   return app;
+}
+
+function expectedType({ method, routeOptions }: FastifyRequest): string | undefined {
+  if (method === "PATCH") return fragmentType;
+  if (method !== "POST") return undefined;
+  return routeOptions.url === revocationsUrl ? jsonType : sdpType;
 }
 
 function mediaType(request: FastifyRequest): string {
@@ -72,7 +81,8 @@ function mediaType(request: FastifyRequest): string {
 }
 
 function refuseType(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  void (request.method === "PATCH" ? reply.header("accept-patch", fragmentType) : reply.header("accept-post", sdpType));
+  const expected = expectedType(request);
+  if (expected !== undefined) void reply.header(request.method === "PATCH" ? "accept-patch" : "accept-post", expected);
   return sendProblem(reply, parleyError("unsupported-media-type"));
 }
 

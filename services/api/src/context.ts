@@ -1,9 +1,10 @@
-import type { TokenVerifier } from "@parley/domain-access";
+import type { RevocationStore, TokenVerifier } from "@parley/domain-access";
 import type { SdpLimits } from "@parley/domain-media-control";
 import type { Bus, Clock, Logger, Metrics, Random, TrustedProxies } from "@parley/foundation";
 import type { AddressLimiter } from "./address-limiter.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import type { Resources } from "./resources.ts";
+import type { Revocations } from "./revocations.ts";
 import type { RoomClient } from "./room-client.ts";
 
 /** One file of the pages, ready to be served. */
@@ -25,7 +26,9 @@ export interface ApiDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly tokens: Pick<TokenVerifier, "verify" | "isRevoked">;
+  readonly tokens: Pick<TokenVerifier, "verify" | "isRevoked" | "revoke" | "revocations">;
+  /** Absent: revocations are forgotten with the process. */
+  readonly revocationStore?: RevocationStore;
   readonly config: ApiConfig;
 }
 
@@ -64,6 +67,7 @@ export interface ApiContext extends ApiDeps {
   readonly rooms: RoomClient;
   readonly resources: Resources;
   readonly nodes: NodeWatch;
+  readonly revocations: Revocations;
   readonly joins: AddressLimiter;
   readonly proxies: TrustedProxies;
   /** Everything else that clients ask: cheap, so ten times as often. */

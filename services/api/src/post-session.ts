@@ -92,7 +92,9 @@ async function makeSession(
     case: "join",
     value: { name: token.grants.name, leaveWithSession: true, sessions: [open] },
   });
-  const failure = joined.ok ? waitingOrOther(joined.value.result) : joined.error;
+  // It may have been taken back while the room was asked.
+  const revoked = context.tokens.isRevoked(token) ? parleyError("token-revoked") : undefined;
+  const failure = joined.ok ? (revoked ?? waitingOrOther(joined.value.result)) : joined.error;
   if (failure !== undefined || !joined.ok || joined.value.result.case !== "joined") {
     subscription.unsubscribe();
     // Also when the answer was lost and the join was not.
@@ -111,7 +113,7 @@ async function makeSession(
     requestId: 1n,
     etag: `"${randomId(random)}"`,
     remoteUfrag: offer.iceUfrag,
-    tokenExpiresAtUnixMs: token.expiresAtUnixMs,
+    token,
   };
   resources.add(resource);
   return ok({ resource, answer });

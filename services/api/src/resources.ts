@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { VerifiedToken } from "@parley/domain-access";
 import { subjects, type Bus, type Clock, type Subscription, type Timer } from "@parley/foundation";
 import {
   ClientSessionState,
@@ -21,7 +22,8 @@ export interface Resource {
   /** The ICE generation, quoted (RFC 9725 4.3). */
   etag: string;
   remoteUfrag: string;
-  tokenExpiresAtUnixMs: number;
+  /** The one that lasts longest of those the client came with. */
+  token: VerifiedToken;
 }
 
 /** How presence is announced (connection owners, each second). */
@@ -93,7 +95,17 @@ export class Resources {
       return;
     }
     const reason = event === undefined ? undefined : endReason(event);
-    if (reason === undefined) return;
+    if (reason !== undefined) this.#end(id, reason);
+  }
+
+  /** Ends those that are meant, for a reason that their clients are told when they ask. */
+  endWhere(meant: (resource: Resource) => boolean, reason: ErrorName): Resource[] {
+    const ended = [...this.#live.values()].filter(meant);
+    for (const { id } of ended) this.#end(id, reason);
+    return ended;
+  }
+
+  #end(id: string, reason: ErrorName): void {
     this.remove(id);
     this.#ended.set(id, { reason, atMs: this.#deps.clock.monoMs() });
     if (this.#ended.size > maxTombstones) {
@@ -104,11 +116,11 @@ export class Resources {
 
   #announce(): void {
     const { bus, clock, ownerId } = this.#deps;
-    const connections = [...this.#live.values()].map(({ appId, id, roomId, tokenExpiresAtUnixMs }) => ({
+    const connections = [...this.#live.values()].map(({ appId, id, roomId, token }) => ({
       appId,
       connectionId: id,
       roomIds: [roomId],
-      tokenExpiresAtUnixMs: BigInt(Math.floor(tokenExpiresAtUnixMs)),
+      tokenExpiresAtUnixMs: BigInt(Math.floor(token.expiresAtUnixMs)),
     }));
     const presence = create(ConnectionPresenceSchema, { ownerId, connections });
     bus.publish(subjects.connectionPresence, toBinary(ConnectionPresenceSchema, presence));

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { VerifiedToken } from "@parley/domain-access";
+import { decodeRevocations, type VerifiedToken } from "@parley/domain-access";
 import {
   Admission,
   chooseSubprotocol,
@@ -15,7 +15,7 @@ import {
   type AdmissionOutput,
   type SocketTicket,
 } from "@parley/domain-connection";
-import { randomId, toBase64url, TrustedProxies, type Timer } from "@parley/foundation";
+import { randomId, subjects, toBase64url, TrustedProxies, type Subscription, type Timer } from "@parley/foundation";
 import {
   closeCodes,
   errorBody,
@@ -95,6 +95,7 @@ class WebSocketGateway implements Gateway {
   /** In the order in which they were made. */
   readonly #users = new Map<string, User>();
   readonly #timers: readonly Timer[];
+  readonly #revocations: Subscription;
   #state: "open" | "draining" | "closed" = "open";
 
   constructor(config: GatewayConfig, deps: GatewayDeps) {
@@ -119,6 +120,9 @@ class WebSocketGateway implements Gateway {
       deps.clock.every(config.tickPeriodMs, () => this.#tick()),
       deps.clock.every(config.presencePeriodMs, () => announcePresence(deps.bus, deps.ownerId, this.#held.values())),
     ];
+    this.#revocations = deps.bus.subscribe(subjects.accessRevocations, ({ payload }) => this.#revoked(payload));
+    // What was revoked before we started.
+    deps.bus.publish(subjects.accessRevocationsWanted, new Uint8Array());
   }
 
   get socketCount(): number {
@@ -183,6 +187,7 @@ class WebSocketGateway implements Gateway {
   close(): void {
     this.#state = "closed";
     for (const timer of this.#timers) timer.cancel();
+    this.#revocations.unsubscribe();
     for (const held of this.#held.values()) held.release();
     this.#held.clear();
     this.#users.clear();
@@ -375,6 +380,14 @@ class WebSocketGateway implements Gateway {
     const value = { error: toWireError(error), reconnect, retryAfterMs: close === "later" ? refusedRetryAfterMs : 0 };
     visitor.socket.send(encodeServerFrame({ frame: { case: "disconnect", value } }));
     visitor.socket.close(closeCodes[close].code, error.name);
+  }
+
+  /** Who has a revoked token is told and gone at once, also when waiting for a resume. */
+  #revoked(payload: Uint8Array): void {
+    const { clock, tokens } = this.#deps;
+    const all = decodeRevocations(payload) ?? [];
+    for (const kept of all) tokens.revoke(kept, clock.unixMs());
+    if (all.length > 0) for (const held of [...this.#held.values()]) held.endIfRevoked();
   }
 
   #tick(): void {

@@ -101,8 +101,11 @@ export class HeldConnection {
   }
 
   tick(): void {
+    this.#apply({ type: "tick" });
+  }
+
+  endIfRevoked(): void {
     if (this.#deps.tokens.isRevoked(this.#token)) this.#apply({ type: "revoked", error: parleyError("token-revoked") });
-    else this.#apply({ type: "tick" });
   }
 
   drain(retryAfterMs: number): void {

@@ -9,7 +9,7 @@ export interface GatewayDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Verifies tokens, and tells of living connections whether theirs was revoked. */
-  readonly tokens: Pick<TokenVerifier, "verify" | "isRevoked">;
+  readonly tokens: Pick<TokenVerifier, "verify" | "isRevoked" | "revoke">;
   /** Of this process, in presence announcements. */
   readonly ownerId: string;
   readonly serverVersion: string;

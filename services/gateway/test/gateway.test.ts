@@ -3,7 +3,8 @@ import { request } from "node:http";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { defaultConnectionPolicy, defaultSocketLimits } from "@parley/domain-connection";
-import { subjectToken } from "@parley/foundation";
+import { encodeRevocations } from "@parley/domain-access";
+import { subjects, subjectToken } from "@parley/foundation";
 import { closeCodes, ConnectionPresenceSchema, errorTable } from "@parley/protocol";
 import { GatewayBench } from "./gateway-bench.ts";
 
@@ -146,7 +147,8 @@ test("[SIG-5] expiry and revocation end a living connection; a fresh token keeps
   assert.equal((await stranger.next("disconnect")).error?.name, "wrong-app");
 
   const now = Date.now();
-  bench.tokens.revoke({ type: "token", appId: "app", tokenId: "b" }, now + 1e6, now);
+  const kept = { revocation: { type: "token", appId: "app", tokenId: "b" }, keepUntilUnixMs: now + 1e6 } as const;
+  for (const message of encodeRevocations([kept])) bench.bus.publish(subjects.accessRevocations, message);
   const revoked = await refreshed.next("disconnect");
   assert.equal(revoked.error?.name, "token-revoked");
   assert.equal(revoked.reconnect, false);

@@ -20,6 +20,7 @@ const network: Field<string> = {
 
 /** Every setting with its default. `config.sample.yaml` documents them; a test keeps the two in step. */
 export const schema = section({
+  dataDir: text(),
   roles: listOf(oneOf(roleNames, "api"), roleNames),
   http: section({
     host: text("127.0.0.1"),
