@@ -58,6 +58,7 @@ struct RingItem {
 using PacketRing = SpscRing<RingItem, 4096>;
 
 class Worker;
+struct WorkerProbe;
 
 // What workers and the main thread share.
 struct PlaneShared {
@@ -111,6 +112,9 @@ class Worker final : public TcpHandler {
   const char* scheduling() const { return scheduling_.load(); }
 
  private:
+  // fuzz/engine_fuzz.cc drives a worker without its thread.
+  friend struct WorkerProbe;
+
   struct OutPacket {
     BatchPacket* in = nullptr;
     Slot* slot = nullptr;
