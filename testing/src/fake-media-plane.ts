@@ -359,6 +359,8 @@ export const noPlaneCounters: PlaneCounters = {
   eventsDropped: 0,
   feedbackDropped: 0,
   staleCommands: 0,
+  replayed: 0,
+  unauthenticated: 0,
 };
 
 export const noPeerCounters: PeerCounters = {

@@ -36,6 +36,8 @@ export class CounterReader {
       eventsDropped: sum(10),
       staleCommands: sum(11),
       feedbackDropped: sum(14),
+      replayed: sum(15),
+      unauthenticated: sum(16),
     };
   }
 

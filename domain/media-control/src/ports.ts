@@ -259,6 +259,10 @@ export interface PlaneCounters {
   readonly strangers: number;
   readonly forgedUfrags: number;
   readonly malformed: number;
+  /** SRTP and SRTCP packets, and checks from another address, that had come before. */
+  readonly replayed: number;
+  /** SRTP, SRTCP and checks on known paths whose MAC was wrong. */
+  readonly unauthenticated: number;
   readonly eventsDropped: number;
   /** Transport-wide feedback that the control part was too slow for. */
   readonly feedbackDropped: number;

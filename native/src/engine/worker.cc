@@ -346,6 +346,8 @@ void Worker::publish_counters() {
   counter_set(c[plane_field::kStrangers], static_cast<double>(strangers_));
   counter_set(c[plane_field::kForgedUfrags], static_cast<double>(forged_ufrags_));
   counter_set(c[plane_field::kMalformed], static_cast<double>(malformed_));
+  counter_set(c[plane_field::kReplayed], static_cast<double>(replayed_));
+  counter_set(c[plane_field::kUnauthenticated], static_cast<double>(unauthenticated_));
   counter_set(c[plane_field::kEventsDropped], static_cast<double>(events_dropped_));
   counter_set(c[plane_field::kFeedbackDropped], static_cast<double>(feedback_dropped_));
   counter_set(c[plane_field::kStaleCommands], static_cast<double>(stale_commands_));
@@ -362,6 +364,16 @@ void Worker::add_event(EventType type, const EventRing::Piece* pieces, size_t co
     return;
   }
   events_added_ = true;
+}
+
+// Events that a client causes, valid keys or not, cost JavaScript's time: a handshake needs some ten datagrams, nominations
+// and new streams are rare.
+bool Worker::may_tell(Peer& peer) {
+  constexpr int32_t kPerSecond = 50;
+  constexpr int32_t kBurst = 200;
+  if (peer.events.take(now_us_, kPerSecond, kBurst)) return true;
+  ++events_dropped_;
+  return false;
 }
 
 size_t Worker::receive_batch(const UdpSocket& socket, size_t index) {

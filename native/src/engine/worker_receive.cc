@@ -10,6 +10,9 @@ namespace {
 
 // A publisher with more is a fault or an attack: four layers of a dozen tracks, each with RTX.
 constexpr size_t kMaxSsrcs = 128;
+// Layers that begin anew with another SSRC, of one publisher.
+constexpr int32_t kNewSourcesPerSecond = 5;
+constexpr int32_t kNewSourcesBurst = 50;
 // A layer that was silent for so long gives its place to the next one.
 constexpr int64_t kForwardedSilentUs = 1'000'000;
 // libwebrtc sends a camera's frame within half a millisecond; a link that spreads packets has wider gaps.
@@ -65,6 +68,7 @@ void Worker::on_peer_datagram(Peer& peer, const PathAddress& path, PacketRef& pa
   }
   if (first <= 3) return on_stun(peer, path, packet->data(), packet->length);
   if (first >= 20 && first <= 63) {
+    if (!may_tell(peer)) return;
     const EventRing::Piece pieces[] = {
         {&peer.handle, sizeof(peer.handle)}, {&path, sizeof(path)}, {packet->data(), packet->length}};
     add_event(EventType::kDtls, pieces, 3);
@@ -78,6 +82,7 @@ void Worker::on_rtp(Peer& peer, PacketRef& packet) {
   if (!result.ok()) {
     const bool replay = result.error == SrtpError::kReplayed || result.error == SrtpError::kTooOld;
     counter_add(peer.counters[replay ? peer_field::kReplays : peer_field::kAuthFailures], 1);
+    ++(replay ? replayed_ : unauthenticated_);
     return;
   }
   packet->length = static_cast<uint16_t>(result.size);
@@ -158,6 +163,8 @@ Source* Worker::identify(Peer& peer, const uint8_t* data, const RtpHeader& rtp, 
   }
   // The layer began anew with another SSRC: its numbers have nothing to do with those of before.
   if (source != nullptr && source->receiving->last_packet_us != 0) {
+    // A browser does so when its track is replaced. Each time costs memory for a history, and the viewers begin anew.
+    if (!peer.new_sources.take(now_us_, kNewSourcesPerSecond, kNewSourcesBurst)) return nullptr;
     if (track->forwarded == source) track->forwarded = nullptr;
     const std::string same_rid = source->rid;
     drop_source(*source);
@@ -213,9 +220,11 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
   if (codec == nullptr || !track.accepts(meta.rtp.payload_type)) return;
   if (!in.announced) {
     in.announced = true;
-    const EventRing::Piece pieces[] = {
-        {&track.handle, sizeof(track.handle)}, {&source.ssrc, 4}, {source.rid.data(), source.rid.size()}};
-    add_event(EventType::kSsrc, pieces, 3);
+    if (may_tell(peer)) {
+      const EventRing::Piece pieces[] = {
+          {&track.handle, sizeof(track.handle)}, {&source.ssrc, 4}, {source.rid.data(), source.rid.size()}};
+      add_event(EventType::kSsrc, pieces, 3);
+    }
   }
   if (in.clock_rate_hz != codec->clock_rate_hz) {
     in.clock_rate_hz = codec->clock_rate_hz;

@@ -24,6 +24,7 @@ void Worker::on_rtcp(Peer& peer, PacketBuffer& packet) {
   if (!result.ok()) {
     const bool replay = result.error == SrtpError::kReplayed || result.error == SrtpError::kTooOld;
     counter_add(peer.counters[replay ? peer_field::kReplays : peer_field::kAuthFailures], 1);
+    ++(replay ? replayed_ : unauthenticated_);
     return;
   }
   RtcpIterator iterator({packet.data(), result.size});
@@ -128,11 +129,14 @@ void Worker::on_report_block(Peer& peer, const ReportBlock& block) {
 void Worker::on_bye(Peer& peer, uint32_t ssrc) {
   for (const SsrcEntry& entry : peer.ssrcs) {
     if (entry.ssrc != ssrc || entry.rtx) continue;
+    // Said again and again it is no news.
+    if (entry.source->receiving->ended) return;
     entry.source->receiving->ended = true;
     Track& track = *entry.source->track;
     for (const auto& source : track.sources) {
       if (source->receiving->last_packet_us != 0 && !source->receiving->ended) return;
     }
+    if (!may_tell(peer)) return;
     const EventRing::Piece pieces[] = {{&track.handle, sizeof(track.handle)}};
     add_event(EventType::kTrackEnded, pieces, 1);
     return;

@@ -12,9 +12,33 @@ namespace {
 constexpr int32_t kStunPerSecond = 2'000;
 constexpr int32_t kStunBurst = 500;
 
+constexpr size_t kTransactionIdSize = 12;
+
+// Of where a check came from, whichever socket took it.
+uint64_t address_hash(const SipKey& key, const PathAddress& path) {
+  uint8_t bytes[19];
+  std::copy(path.remote_ip, path.remote_ip + 16, bytes);
+  bytes[16] = static_cast<uint8_t>(path.remote_port >> 8);
+  bytes[17] = static_cast<uint8_t>(path.remote_port);
+  bytes[18] = path.protocol;
+  return siphash24(key, bytes);
+}
+
 }  // namespace
 
-void Worker::tell_stun(const PathAddress& path, const uint8_t* data, size_t size) {
+void Worker::tell_stun(const PathAddress& path, const uint8_t* data, size_t size, const StunView& view) {
+  const uint64_t transaction = siphash24(config_.ufrag_key, {view.transaction_id, kTransactionIdSize});
+  const uint64_t address = address_hash(config_.ufrag_key, path);
+  if (shared_.seen_checks.replayed(transaction, address)) {
+    ++replayed_;
+    return;
+  }
+  const std::string_view ufrag = view.local_ufrag();
+  const uint64_t ufrag_hash = siphash24(config_.ufrag_key, {reinterpret_cast<const uint8_t*>(ufrag.data()), ufrag.size()});
+  if (!check_budgets_.take(ufrag_hash, now_us_)) {
+    ++events_dropped_;
+    return;
+  }
   const int64_t passed = now_us_ - stun_budget_at_us_;
   if (passed > 1'000) {
     const int64_t more = std::min<int64_t>(passed * kStunPerSecond / 1'000'000, kStunBurst);
@@ -26,6 +50,7 @@ void Worker::tell_stun(const PathAddress& path, const uint8_t* data, size_t size
     return;
   }
   --stun_budget_;
+  shared_.seen_checks.note(transaction, address);
   const EventRing::Piece pieces[] = {{&path, sizeof(path)}, {data, size}};
   add_event(EventType::kStun, pieces, 2);
 }
@@ -45,7 +70,7 @@ void Worker::on_stranger(const PathAddress& path, const uint8_t* data, size_t si
     ++forged_ufrags_;
     return;
   }
-  tell_stun(path, data, size);
+  tell_stun(path, data, size, *view);
 }
 
 void Worker::on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, size_t size) {
@@ -65,7 +90,7 @@ void Worker::on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, s
   // Another session behind the same address (a NAT gave its port to somebody else), or a role conflict, which is policy.
   if (ice == nullptr || view->controlled) {
     if (ufrag_is_genuine(config_.ufrag_key, view->local_ufrag())) {
-      tell_stun(path, data, size);
+      tell_stun(path, data, size, *view);
     } else {
       ++forged_ufrags_;
     }
@@ -76,9 +101,11 @@ void Worker::on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, s
     return;
   }
   if (!stun_integrity_ok(datagram, *view, ice->key)) {
-    ++malformed_;
+    ++unauthenticated_;
     return;
   }
+  shared_.seen_checks.note(siphash24(config_.ufrag_key, {view->transaction_id, kTransactionIdSize}),
+                           address_hash(config_.ufrag_key, path));
   counter_set(peer.counters[peer_field::kLastConsentMs], static_cast<double>(now_us_) / 1000.0);
   StunMappedAddress mapped;
   mapped.ipv6 = path.family == 6;
@@ -88,7 +115,7 @@ void Worker::on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, s
   const size_t answer_size = write_binding_success(view->transaction_id, mapped, ice->key, answer);
   send_to(path, answer, answer_size);
   const PathAddress* selected = peer.selected_path();
-  if (view->use_candidate && (selected == nullptr || !(*selected == path))) {
+  if (view->use_candidate && (selected == nullptr || !(*selected == path)) && may_tell(peer)) {
     const EventRing::Piece pieces[] = {{&peer.handle, sizeof(peer.handle)}, {&path, sizeof(path)}};
     add_event(EventType::kNominated, pieces, 2);
   }

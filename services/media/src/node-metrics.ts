@@ -25,6 +25,11 @@ const PLANE_HELP: Readonly<Record<keyof PlaneCounters, readonly [string, string]
   strangers: ["parley_media_strangers_total", "Datagrams from no known path that were no genuine check."],
   forgedUfrags: ["parley_media_forged_ufrags_total", "Checks whose ufrag had a wrong MAC."],
   malformed: ["parley_media_malformed_total", "Datagrams that could not be read."],
+  replayed: [
+    "parley_media_replayed_total",
+    "SRTP and SRTCP packets said again, and checks said again from another address.",
+  ],
+  unauthenticated: ["parley_media_unauthenticated_total", "SRTP, SRTCP and checks of known paths with a wrong MAC."],
   eventsDropped: ["parley_media_events_dropped_total", "Events the control part was too slow for."],
   feedbackDropped: [
     "parley_media_feedback_dropped_total",

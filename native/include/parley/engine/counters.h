@@ -33,7 +33,7 @@ namespace plane_field {
 enum : size_t {
   kRxDatagrams, kRxBytes, kTxDatagrams, kTxBytes, kSendCalls, kSendMessages, kSendErrors, kStrangers, kForgedUfrags,
   kMalformed, kEventsDropped, kStaleCommands, kForwardedElsewhere, kQueueDrops, kFeedbackDropped,
-  kStride = 16
+  kReplayed, kUnauthenticated, kStride = 20
 };
 }
 

@@ -16,6 +16,7 @@
 #include "parley/engine/handle.h"
 #include "parley/engine/media_packet.h"
 #include "parley/engine/packet_history.h"
+#include "parley/engine/rate_budget.h"
 #include "parley/media/audio_level.h"
 #include "parley/media/clock_map.h"
 #include "parley/media/key_frame_requests.h"
@@ -236,6 +237,10 @@ struct Peer {
     Track* track;
   };
   std::vector<Work> work;
+
+  // What may be told of it (Worker::may_tell), and how often it may begin a stream anew.
+  RateBudget events;
+  RateBudget new_sources;
 
   const PathAddress* selected_path() const { return selected < 0 ? nullptr : &paths[static_cast<size_t>(selected)]; }
 };

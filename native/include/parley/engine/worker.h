@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "parley/engine/check_guard.h"
 #include "parley/engine/commands.h"
 #include "parley/engine/counters.h"
 #include "parley/engine/events.h"
@@ -65,6 +66,7 @@ struct PlaneShared {
   virtual ~PlaneShared() = default;
   // From any worker, when its event ring is no longer empty. Must not block.
   virtual void wake_main() = 0;
+  SeenChecks seen_checks;
   std::vector<std::unique_ptr<Worker>> workers;
 };
 
@@ -139,6 +141,7 @@ class Worker final : public TcpHandler {
   void take_rings();
   void publish_counters();
   void add_event(EventType type, const EventRing::Piece* pieces, size_t count);
+  bool may_tell(Peer& peer);
   void flush_senders();
 
   // worker_commands.cc
@@ -187,7 +190,7 @@ class Worker final : public TcpHandler {
 
   // worker_stun.cc
   void on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, size_t size);
-  void tell_stun(const PathAddress& path, const uint8_t* data, size_t size);
+  void tell_stun(const PathAddress& path, const uint8_t* data, size_t size, const StunView& view);
 
   // worker_send.cc
   void fan_out();
@@ -299,11 +302,14 @@ class Worker final : public TcpHandler {
   // Checks of unknown peers that may go up: a flood of genuine ufrags must not drown JavaScript.
   int32_t stun_budget_ = 0;
   int64_t stun_budget_at_us_ = 0;
+  CheckBudgets check_budgets_;
   uint64_t rx_datagrams_ = 0;
   uint64_t rx_bytes_ = 0;
   uint64_t strangers_ = 0;
   uint64_t forged_ufrags_ = 0;
   uint64_t malformed_ = 0;
+  uint64_t replayed_ = 0;
+  uint64_t unauthenticated_ = 0;
   uint64_t events_dropped_ = 0;
   uint64_t feedback_dropped_ = 0;
   uint64_t stale_commands_ = 0;
