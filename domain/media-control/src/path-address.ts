@@ -63,6 +63,8 @@ export function makePath(path: PathDescription): PathAddress {
 /** A string that is equal for equal paths: a Map's key. */
 export function pathKey(address: PathAddress): string {
   let key = "";
-  for (const byte of address) key += String.fromCharCode(byte);
+  for (let at = 0; at + 1 < address.length; at += 2) {
+    key += String.fromCharCode(((address[at] ?? 0) << 8) | (address[at + 1] ?? 0));
+  }
   return key;
 }

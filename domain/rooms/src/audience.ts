@@ -40,9 +40,15 @@ export function broadcastChange(room: RoomState, event: Event, except?: Member):
   pushEvent(room.out, { appId: room.appId, roomId: room.roomId, connectionIds, revision: room.revision }, event);
 }
 
+/** What a WHIP or WHEP participant is told: that it is none any more. It has no use for anything else. */
+const farewells: ReadonlySet<Event["case"]> = new Set(["removed", "moved", "roomClosed", "sessionState"]);
+
 /** An event for some, outside the revisions. */
 export function tell(room: RoomState, members: Iterable<Member>, event: Event, lossy = false): void {
-  const connectionIds = [...members].map((member) => member.connectionId);
+  const connectionIds: string[] = [];
+  for (const member of members) {
+    if (!member.leaveWithSession || farewells.has(event.case)) connectionIds.push(member.connectionId);
+  }
   pushEvent(room.out, { appId: room.appId, roomId: room.roomId, connectionIds, revision: 0n, lossy }, event);
 }
 

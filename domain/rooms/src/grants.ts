@@ -1,5 +1,5 @@
-import { clone, create } from "@bufbuild/protobuf";
-import { BindingSchema, SessionGrantSchema } from "@parley/protocol";
+import { create } from "@bufbuild/protobuf";
+import { BindingSchema, type SessionGrant } from "@parley/protocol";
 import { writeOwnerState } from "./owner-state.ts";
 import type { RoomState, SessionState } from "./state.ts";
 import { mayPublish } from "./permissions.ts";
@@ -14,25 +14,27 @@ export function publishDirtyGrants(room: RoomState): void {
   room.dirty.clear();
 }
 
-function nextGrant(room: RoomState, session: SessionState) {
-  const grant = clone(SessionGrantSchema, session.grant);
-  grant.revision += 1n;
-  for (const slot of grant.slots) {
-    const effective = session.slots.get(slot.mid)?.effective;
-    if (effective === undefined) {
-      delete slot.binding;
-      continue;
-    }
-    slot.binding = create(BindingSchema, {
-      publisherSessionId: effective.session.sessionId,
-      publisherMid: effective.track.mid,
-      streamId: effective.stream.streamId,
-    });
-  }
-  for (const receive of grant.receives) {
-    const track = room.streams.get(receive.streamId)?.tracks.get(receive.mid);
-    receive.paused = track === undefined || track.muted || !mayPublish(session.member, track.source);
-  }
-  grant.ownerState = writeOwnerState(room, session);
-  return grant;
+/** Grants are never changed once they are out, so a revision shares with the one before what is the same in both. */
+function nextGrant(room: RoomState, session: SessionState): SessionGrant {
+  const before = session.grant;
+  return {
+    ...before,
+    revision: before.revision + 1n,
+    slots: before.slots.map(({ binding: _, ...slot }) => {
+      const effective = session.slots.get(slot.mid)?.effective;
+      if (effective === undefined) return slot;
+      const binding = create(BindingSchema, {
+        publisherSessionId: effective.session.sessionId,
+        publisherMid: effective.track.mid,
+        streamId: effective.stream.streamId,
+      });
+      return { ...slot, binding };
+    }),
+    receives: before.receives.map((receive) => {
+      const track = room.streams.get(receive.streamId)?.tracks.get(receive.mid);
+      const paused = track === undefined || track.muted || !mayPublish(session.member, track.source);
+      return paused === receive.paused ? receive : { ...receive, paused };
+    }),
+    ownerState: writeOwnerState(room, session),
+  };
 }

@@ -1,16 +1,18 @@
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { SessionOwnerStateSchema, type SlotBindingSchema } from "@parley/protocol";
 import { participantOf, roomInfo, streamOf } from "./snapshot.ts";
-import type { RoomState, SessionState, SlotState } from "./state.ts";
+import type { RoomState, SessionState, SlotState, StreamState } from "./state.ts";
 
 /** What another process needs to know of a session that it finds at a media node. It travels with every grant. */
 export function writeOwnerState(room: RoomState, session: SessionState): Uint8Array {
   const { member } = session;
-  const streams = [...room.streams.values()].filter((stream) => stream.session === session);
+  const streams: StreamState[] = [];
+  for (const stream of room.streams.values()) if (stream.session === session) streams.push(stream);
   return toBinary(
     SessionOwnerStateSchema,
     create(SessionOwnerStateSchema, {
-      room: roomInfo(room),
+      // Who takes over counts for itself.
+      room: roomInfo(room, 0),
       roomRevision: room.revision,
       bannedUserIds: [...room.bannedUsers],
       participant: participantOf(member),

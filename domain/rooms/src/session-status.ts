@@ -26,10 +26,12 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
     case NodeSessionState.CONNECTED:
       if (!session.connected) {
         session.connected = true;
-        tell(room, [session.member], {
-          case: "sessionState",
-          value: { session: session.name, state: ClientSessionState.CONNECTED },
-        });
+        if (!session.member.leaveWithSession) {
+          tell(room, [session.member], {
+            case: "sessionState",
+            value: { session: session.name, state: ClientSessionState.CONNECTED },
+          });
+        }
       }
       break;
     default:

@@ -17,7 +17,7 @@ type Taker = (draft: MediaDraft, value: string) => AttributeOutcome;
  * Attributes that must be right, because a misreading would go on the wire, are "malformed" when they are not. The others
  * are "unknown" then, and so kept as they came.
  */
-const TAKERS: Readonly<Record<string, Taker>> = {
+const TAKERS = takers({
   mid: (draft, value) => {
     if (!isMid(value) || draft.mid !== undefined) return "malformed";
     draft.mid = value;
@@ -95,22 +95,30 @@ const TAKERS: Readonly<Record<string, Taker>> = {
     draft.rtcp = value;
     return "ok";
   },
-};
+});
 
-const FLAGS = {
-  "rtcp-mux": "rtcpMux",
-  "rtcp-mux-only": "rtcpMuxOnly",
-  "rtcp-rsize": "rtcpReducedSize",
-  "bundle-only": "bundleOnly",
-  "end-of-candidates": "endOfCandidates",
-  "extmap-allow-mixed": "extmapAllowMixed",
-} as const;
+/** A Map: looking up a name in an object makes V8 intern every name that comes. */
+function takers(byName: Readonly<Record<string, Taker>>): ReadonlyMap<string, Taker> {
+  return new Map(Object.entries(byName));
+}
+
+const FLAGS = new Map(
+  Object.entries({
+    "rtcp-mux": "rtcpMux",
+    "rtcp-mux-only": "rtcpMuxOnly",
+    "rtcp-rsize": "rtcpReducedSize",
+    "bundle-only": "bundleOnly",
+    "end-of-candidates": "endOfCandidates",
+    "extmap-allow-mixed": "extmapAllowMixed",
+  } as const),
+);
 
 /** Takes one a= line of a media section; `value` undefined: a flag. */
 export function takeMediaAttribute(draft: MediaDraft, name: string, value: string | undefined): AttributeOutcome {
   if (value === undefined) {
-    if (Object.hasOwn(FLAGS, name)) {
-      draft[FLAGS[name as keyof typeof FLAGS]] = true;
+    const flag = FLAGS.get(name);
+    if (flag !== undefined) {
+      draft[flag] = true;
       return "ok";
     }
     if (DIRECTIONS.has(name)) {
@@ -119,7 +127,7 @@ export function takeMediaAttribute(draft: MediaDraft, name: string, value: strin
     }
     return "unknown";
   }
-  const taker = Object.hasOwn(TAKERS, name) ? TAKERS[name] : undefined;
+  const taker = TAKERS.get(name);
   if (taker !== undefined) return taker(draft, value);
   return takeTransportAttribute(draft.transport, name, value);
 }

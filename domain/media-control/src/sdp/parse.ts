@@ -42,6 +42,8 @@ export function parseSdp(text: string, limits: SdpLimits = DEFAULT_SDP_LIMITS): 
 export function splitLines(text: string, limits: SdpLimits): Result<SdpLine[], SdpError> {
   if (text.length > limits.maxBytes) return err(sdpError("too-large", 0, `more than ${limits.maxBytes} characters`));
   const lines: SdpLine[] = [];
+  // Once over all of it: nearly always there are none, and then no line has to be looked at for them.
+  const suspicious = FORBIDDEN_IN_TEXT.test(text);
   let start = 0;
   for (let number = 1; start < text.length; number++) {
     if (number > limits.maxLines) return err(sdpError("too-many-lines", number, `more than ${limits.maxLines} lines`));
@@ -52,17 +54,25 @@ export function splitLines(text: string, limits: SdpLimits): Result<SdpLine[], S
     if (end - start > limits.maxLineLength) {
       return err(sdpError("line-too-long", number, `more than ${limits.maxLineLength} characters`));
     }
-    const line = text.slice(start, end);
+    const lineStart = start;
     start = next;
-    if (line === "") continue;
-    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    if (!/^[a-z]=/.test(line) || /[\x00-\x08\x0a-\x1f\x7f]/.test(line)) {
+    if (end === lineStart) continue;
+    const type = text[lineStart] as string;
+    const value = text.slice(lineStart + 2, end);
+    const isLine = type >= "a" && type <= "z" && end > lineStart + 1 && text[lineStart + 1] === "=";
+    if (!isLine || (suspicious && FORBIDDEN_IN_LINE.test(value))) {
       return err(sdpError("malformed-line", number, "not a line of SDP"));
     }
-    lines.push({ number, type: line[0] as string, value: line.slice(2) });
+    lines.push({ number, type, value });
   }
   return ok(lines);
 }
+
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const FORBIDDEN_IN_LINE = /[\x00-\x08\x0a-\x1f\x7f]/;
+/** The same, but for what ends lines. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const FORBIDDEN_IN_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|$)/;
 
 export function sdpError(code: SdpErrorCode, line: number, message: string): SdpError {
   return { code, line, message };

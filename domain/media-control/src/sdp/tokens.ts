@@ -6,9 +6,17 @@ const ICE_CHARS = /^[A-Za-z0-9+/]+$/; // RFC 8839 section 5.1: ice-char
 /** Longer mids fit no one-byte header extension (RFC 8285: 16 bytes); twice that is kept for those who never send the extension. */
 const MAX_MID_LENGTH = 32;
 
+/** Twice the longest hash there is. */
+const MAX_COLON_HEX_BYTES = 128;
+
 export function readUnsigned(text: string | undefined, max: number): number | undefined {
-  if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
-  const value = Number(text);
+  if (text === undefined || text.length === 0 || text.length > 10) return undefined;
+  let value = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
   return value <= max ? value : undefined;
 }
 
@@ -32,12 +40,30 @@ export function isIcePassword(text: string): boolean {
 
 /** "AB:0F:..." as bytes. */
 export function readColonHex(text: string): Uint8Array | undefined {
-  if (!/^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){0,127}$/.test(text)) return undefined;
-  return Uint8Array.from(text.split(":"), (pair) => Number.parseInt(pair, 16));
+  if (text.length % 3 !== 2 || text.length > MAX_COLON_HEX_BYTES * 3 - 1) return undefined;
+  const bytes = new Uint8Array((text.length + 1) / 3);
+  for (let index = 0; index < bytes.length; index++) {
+    const high = hexValue(text.charCodeAt(index * 3));
+    const low = hexValue(text.charCodeAt(index * 3 + 1));
+    if (high < 0 || low < 0 || (index > 0 && text[index * 3 - 1] !== ":")) return undefined;
+    bytes[index] = high * 16 + low;
+  }
+  return bytes;
 }
 
+/** Negative: not a digit. */
+function hexValue(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+const HEX_PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0").toUpperCase());
+
 export function writeColonHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0").toUpperCase()).join(":");
+  const pairs: string[] = [];
+  for (const byte of bytes) pairs.push(HEX_PAIRS[byte] ?? "");
+  return pairs.join(":");
 }
 
 /** Cuts at the first space: ["96", "VP8/90000"]. The second is undefined when there is none. */

@@ -44,10 +44,11 @@ function readFingerprint(value: string): SdpFingerprint | undefined {
   return bytes && { algorithm: algorithm.toLowerCase(), value: bytes };
 }
 
-export function* transportLines(transport: SdpTransport): Generator<string> {
-  if (transport.iceUfrag !== undefined) yield `a=ice-ufrag:${transport.iceUfrag}`;
-  if (transport.icePassword !== undefined) yield `a=ice-pwd:${transport.icePassword}`;
-  if (transport.iceOptions.length > 0) yield `a=ice-options:${transport.iceOptions.join(" ")}`;
-  for (const { algorithm, value } of transport.fingerprints) yield `a=fingerprint:${algorithm} ${writeColonHex(value)}`;
-  if (transport.setup !== undefined) yield `a=setup:${transport.setup}`;
+export function transportLines(out: string[], transport: SdpTransport): void {
+  if (transport.iceUfrag !== undefined) out.push(`a=ice-ufrag:${transport.iceUfrag}`);
+  if (transport.icePassword !== undefined) out.push(`a=ice-pwd:${transport.icePassword}`);
+  if (transport.iceOptions.length > 0) out.push(`a=ice-options:${transport.iceOptions.join(" ")}`);
+  for (const { algorithm, value } of transport.fingerprints)
+    out.push(`a=fingerprint:${algorithm} ${writeColonHex(value)}`);
+  if (transport.setup !== undefined) out.push(`a=setup:${transport.setup}`);
 }

@@ -12,82 +12,82 @@ import { transportLines } from "./transport-attributes.ts";
 /** Writes a session description, each line ended by CRLF. */
 export function writeSdp(description: SessionDescription): string {
   const lines: string[] = [];
-  for (const line of sessionLines(description)) lines.push(line);
-  for (const media of description.media) for (const line of mediaLines(media)) lines.push(line);
+  sessionLines(lines, description);
+  for (const media of description.media) mediaLines(lines, media);
   return lines.join("\r\n") + "\r\n";
 }
 
-function* sessionLines(session: SessionDescription): Generator<string> {
+function sessionLines(out: string[], session: SessionDescription): void {
   const { username, sessionId, sessionVersion, netType, addressType, address } = session.origin;
-  yield "v=0";
-  yield `o=${username} ${sessionId} ${sessionVersion} ${netType} ${addressType} ${address}`;
-  yield `s=${session.sessionName}`;
-  if (session.connection !== undefined) yield `c=${session.connection}`;
-  yield* bandwidthLines(session.bandwidths);
-  yield "t=0 0";
-  for (const group of session.groups) yield `a=group:${[group.semantics, ...group.mids].join(" ")}`;
-  if (session.iceLite) yield "a=ice-lite";
-  if (session.extmapAllowMixed) yield "a=extmap-allow-mixed";
-  yield* transportLines(session.transport);
-  if (session.direction !== undefined) yield `a=${session.direction}`;
-  yield* attributeLines(session.otherAttributes);
+  out.push("v=0");
+  out.push(`o=${username} ${sessionId} ${sessionVersion} ${netType} ${addressType} ${address}`);
+  out.push(`s=${session.sessionName}`);
+  if (session.connection !== undefined) out.push(`c=${session.connection}`);
+  bandwidthLines(out, session.bandwidths);
+  out.push("t=0 0");
+  for (const group of session.groups) out.push(`a=group:${[group.semantics, ...group.mids].join(" ")}`);
+  if (session.iceLite) out.push("a=ice-lite");
+  if (session.extmapAllowMixed) out.push("a=extmap-allow-mixed");
+  transportLines(out, session.transport);
+  if (session.direction !== undefined) out.push(`a=${session.direction}`);
+  attributeLines(out, session.otherAttributes);
 }
 
-function* mediaLines(media: MediaSection): Generator<string> {
-  yield `m=${media.kind} ${media.port} ${media.protocol} ${media.formats.join(" ")}`;
-  if (media.title !== undefined) yield `i=${media.title}`;
-  if (media.connection !== undefined) yield `c=${media.connection}`;
-  yield* bandwidthLines(media.bandwidths);
-  if (media.rtcp !== undefined) yield `a=rtcp:${media.rtcp}`;
-  for (const candidate of media.candidates) yield `a=candidate:${writeCandidate(candidate)}`;
-  if (media.endOfCandidates) yield "a=end-of-candidates";
-  yield* transportLines(media.transport);
-  if (media.mid !== undefined) yield `a=mid:${media.mid}`;
-  if (media.extmapAllowMixed) yield "a=extmap-allow-mixed";
+function mediaLines(out: string[], media: MediaSection): void {
+  out.push(`m=${media.kind} ${media.port} ${media.protocol} ${media.formats.join(" ")}`);
+  if (media.title !== undefined) out.push(`i=${media.title}`);
+  if (media.connection !== undefined) out.push(`c=${media.connection}`);
+  bandwidthLines(out, media.bandwidths);
+  if (media.rtcp !== undefined) out.push(`a=rtcp:${media.rtcp}`);
+  for (const candidate of media.candidates) out.push(`a=candidate:${writeCandidate(candidate)}`);
+  if (media.endOfCandidates) out.push("a=end-of-candidates");
+  transportLines(out, media.transport);
+  if (media.mid !== undefined) out.push(`a=mid:${media.mid}`);
+  if (media.extmapAllowMixed) out.push("a=extmap-allow-mixed");
   for (const { id, direction, uri, parameters } of media.extmaps) {
     const head = direction === undefined ? `${id}` : `${id}/${direction}`;
-    yield `a=extmap:${head} ${uri}${parameters === undefined ? "" : ` ${parameters}`}`;
+    out.push(`a=extmap:${head} ${uri}${parameters === undefined ? "" : ` ${parameters}`}`);
   }
-  if (media.direction !== undefined) yield `a=${media.direction}`;
-  for (const { stream, track } of media.msids) yield `a=msid:${stream}${track === undefined ? "" : ` ${track}`}`;
-  if (media.bundleOnly) yield "a=bundle-only";
-  if (media.rtcpMux) yield "a=rtcp-mux";
-  if (media.rtcpMuxOnly) yield "a=rtcp-mux-only";
-  if (media.rtcpReducedSize) yield "a=rtcp-rsize";
-  yield* codecLines(media);
-  yield* streamLines(media);
-  yield* attributeLines(media.otherAttributes);
+  if (media.direction !== undefined) out.push(`a=${media.direction}`);
+  for (const { stream, track } of media.msids) out.push(`a=msid:${stream}${track === undefined ? "" : ` ${track}`}`);
+  if (media.bundleOnly) out.push("a=bundle-only");
+  if (media.rtcpMux) out.push("a=rtcp-mux");
+  if (media.rtcpMuxOnly) out.push("a=rtcp-mux-only");
+  if (media.rtcpReducedSize) out.push("a=rtcp-rsize");
+  codecLines(out, media);
+  streamLines(out, media);
+  attributeLines(out, media.otherAttributes);
 }
 
 /** Feedback and parameters stand beside their rtpmap, as readers expect them; what belongs to none comes last. */
-function* codecLines(media: MediaSection): Generator<string> {
+function codecLines(out: string[], media: MediaSection): void {
   const written = new Set<number>();
   for (const { payloadType, encodingName, clockRateHz, channels } of media.rtpmaps) {
-    yield `a=rtpmap:${payloadType} ${encodingName}/${clockRateHz}${channels === 1 ? "" : `/${channels}`}`;
+    out.push(`a=rtpmap:${payloadType} ${encodingName}/${clockRateHz}${channels === 1 ? "" : `/${channels}`}`);
     if (written.has(payloadType)) continue;
     written.add(payloadType);
     for (const feedback of media.feedbacks) {
-      if (feedback.payloadType === payloadType) yield `a=rtcp-fb:${payloadType} ${feedback.value}`;
+      if (feedback.payloadType === payloadType) out.push(`a=rtcp-fb:${payloadType} ${feedback.value}`);
     }
     for (const fmtp of media.fmtps)
-      if (fmtp.payloadType === payloadType) yield `a=fmtp:${payloadType} ${fmtp.parameters}`;
+      if (fmtp.payloadType === payloadType) out.push(`a=fmtp:${payloadType} ${fmtp.parameters}`);
   }
   for (const { payloadType, value } of media.feedbacks) {
-    if (payloadType === "*" || !written.has(payloadType)) yield `a=rtcp-fb:${payloadType} ${value}`;
+    if (payloadType === "*" || !written.has(payloadType)) out.push(`a=rtcp-fb:${payloadType} ${value}`);
   }
   for (const { payloadType, parameters } of media.fmtps) {
-    if (!written.has(payloadType)) yield `a=fmtp:${payloadType} ${parameters}`;
+    if (!written.has(payloadType)) out.push(`a=fmtp:${payloadType} ${parameters}`);
   }
 }
 
-function* streamLines(media: MediaSection): Generator<string> {
+function streamLines(out: string[], media: MediaSection): void {
   for (const { id, direction, restrictions } of media.rids) {
-    yield `a=rid:${id} ${direction}${restrictions === undefined ? "" : ` ${restrictions}`}`;
+    out.push(`a=rid:${id} ${direction}${restrictions === undefined ? "" : ` ${restrictions}`}`);
   }
-  if (media.simulcast !== undefined) yield `a=simulcast:${writeSimulcast(media.simulcast)}`;
-  for (const { semantics, ssrcs } of media.ssrcGroups) yield `a=ssrc-group:${semantics} ${ssrcs.join(" ")}`;
+  if (media.simulcast !== undefined) out.push(`a=simulcast:${writeSimulcast(media.simulcast)}`);
+  for (const { semantics, ssrcs } of media.ssrcGroups) out.push(`a=ssrc-group:${semantics} ${ssrcs.join(" ")}`);
   for (const { ssrc, attribute, value } of media.ssrcs) {
-    yield `a=ssrc:${ssrc} ${attribute}${value === undefined ? "" : `:${value}`}`;
+    out.push(`a=ssrc:${ssrc} ${attribute}${value === undefined ? "" : `:${value}`}`);
   }
 }
 
@@ -102,10 +102,10 @@ function writeSimulcast(simulcast: SdpSimulcast): string {
   return parts.join(" ");
 }
 
-function* bandwidthLines(bandwidths: readonly SdpBandwidth[]): Generator<string> {
-  for (const { type, value } of bandwidths) yield `b=${type}:${value}`;
+function bandwidthLines(out: string[], bandwidths: readonly SdpBandwidth[]): void {
+  for (const { type, value } of bandwidths) out.push(`b=${type}:${value}`);
 }
 
-export function* attributeLines(attributes: readonly SdpAttribute[]): Generator<string> {
-  for (const { name, value } of attributes) yield value === undefined ? `a=${name}` : `a=${name}:${value}`;
+export function attributeLines(out: string[], attributes: readonly SdpAttribute[]): void {
+  for (const { name, value } of attributes) out.push(value === undefined ? `a=${name}` : `a=${name}:${value}`);
 }
