@@ -111,7 +111,7 @@ test(
         const whip = (body: string) => stage.post(`/v1/whip/${honestRoom}?stream=mine`, stage.token(), body);
         const offer = stage.offer(true);
         const descriptions: [string, string, ErrorName, ErrorName][] = [
-          ["1 MB", linesOf(offer, [`a=x:${"y".repeat(1 << 20)}`]), "payload-too-large", "sdp-malformed"],
+          ["1 MB", linesOf(offer, [`a=x:${"y".repeat(1 << 20)}`]), "payload-too-large", "payload-too-large"],
           ["10,000 lines", linesOf(offer, Array<string>(10_000).fill("a=x")), "sdp-malformed", "sdp-malformed"],
           ["one line of 60 kB", linesOf(offer, [`a=x:${"y".repeat(60_000)}`]), "sdp-malformed", "sdp-malformed"],
           [

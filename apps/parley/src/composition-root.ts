@@ -64,7 +64,7 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
         ...deps,
         logger: logger.child({ part: "signaling" }),
         bus,
-        config: { ufragKey, limits: roomLimits(config) },
+        config: { ufragKey, limits: roomLimits(config), sdpLimits: { maxBytes: config.limits.sdpBytes } },
       });
       signaling.start();
       parts.push(signaling);

@@ -1,5 +1,4 @@
 import type { RevocationStore, TokenVerifier } from "@parley/domain-access";
-import type { SdpLimits } from "@parley/domain-media-control";
 import type { Bus, Clock, Logger, Metrics, Random, TrustedProxies } from "@parley/foundation";
 import type { AddressLimiter } from "./address-limiter.ts";
 import type { NodeWatch } from "./node-watch.ts";
@@ -45,7 +44,6 @@ export interface ApiConfig {
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly iceServers?: readonly IceServer[];
   readonly maxSdpBytes: number;
-  readonly sdpLimits?: SdpLimits;
   /** New sessions per second from one address (an IPv6 /64 counts as one). */
   readonly joinsPerSecondPerAddress: number;
   /** New sessions are refused above this. */

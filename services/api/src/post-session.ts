@@ -1,12 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { authorize, type SourceName, type VerifiedToken } from "@parley/domain-access";
+import { parseSdp } from "@parley/domain-media-control";
 import { err, isValidName, ok, randomId, type Result } from "@parley/foundation";
 import { parleyError, type OpenSessionSchema, type ParleyError, type SessionAnswer } from "@parley/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { verifyBearer } from "./bearer.ts";
 import { clientAddress } from "./client-address.ts";
 import type { ApiContext } from "./context.ts";
-import { readOffer, type Offer } from "./offer.ts";
+import { scanOffer, type Offer } from "./offer.ts";
 import { sendProblem } from "./problem.ts";
 import type { Resource } from "./resources.ts";
 
@@ -45,15 +46,14 @@ export async function postSession(
     return sendProblem(reply, parleyError("sdp-malformed", "There is no offer."));
   if (context.resources.size >= context.config.maxSessions) return sendProblem(reply, parleyError("too-many-sessions"));
 
-  const offer = readOffer(sdp, context.config.sdpLimits);
-  if (!offer.ok) return sendProblem(reply, offer.error);
-  const kind = kindOf(offer.value);
-  const prepared = prepare(kind, offer.value, sdp, token.value);
+  const offer = scanOffer(sdp);
+  const kind = kindOf(offer);
+  const prepared = prepare(kind, offer, sdp, token.value);
   if (!prepared.ok) return sendProblem(reply, prepared.error);
   const made = await makeSession(context, request, {
     kind,
     token: token.value,
-    offer: offer.value,
+    offer,
     open: prepared.value,
   });
   if (!made.ok) return sendProblem(reply, made.error);
@@ -69,7 +69,12 @@ function prepare(
   if (!isValidName(kind.roomId)) return err(parleyError("bad-id", "The room's name."));
   if (!isValidName(kind.streamName)) return err(parleyError("bad-id", "The stream's name."));
   const allowed = authorize(token, kind.action);
-  return allowed.ok ? kind.openSession(offer, sdp) : allowed;
+  if (!allowed.ok) return allowed;
+  const open = kind.openSession(offer, sdp);
+  if (open.ok) return open;
+  // Nothing in it is of use; when it cannot be read at all, that is what the client should hear.
+  const parsed = parseSdp(sdp);
+  return parsed.ok ? open : err(parleyError("sdp-malformed", `${parsed.error.message}.`));
 }
 
 interface SessionPlan {

@@ -154,6 +154,7 @@ const errorNames: Readonly<Partial<Record<NegotiationErrorCode, ErrorName>>> = {
 };
 
 function errorOf(error: NegotiationError): ParleyError {
+  if (error.sdp?.code === "too-large") return parleyError("payload-too-large", `${error.message}.`);
   if (error.sdp?.code === "too-many-sections") return parleyError("too-many-media-sections");
   return parleyError(errorNames[error.code] ?? "sdp-unsupported", `${error.message}.`);
 }

@@ -7,7 +7,7 @@ import {
   type RoomOutput,
   type RoomPorts,
 } from "@parley/domain-rooms";
-import type { SdpLimits } from "@parley/domain-media-control";
+import { DEFAULT_SDP_LIMITS, type SdpLimits } from "@parley/domain-media-control";
 import {
   randomId,
   subjects,
@@ -64,7 +64,8 @@ export interface SignalingConfig {
   /** 16 bytes, shared with the media nodes of the site. */
   readonly ufragKey: Uint8Array;
   readonly limits?: Partial<RoomLimits>;
-  readonly sdpLimits?: SdpLimits;
+  /** Of offers; what is left out is as in DEFAULT_SDP_LIMITS. */
+  readonly sdpLimits?: Partial<SdpLimits>;
 }
 
 /** Nodes are forgotten after 750 ms, presence after 3 s: a tenth of a second is exact enough for both. */
@@ -102,7 +103,7 @@ class RoomOwner implements Signaling {
       nodes: this.#nodes,
       random,
       ufragKey: config.ufragKey,
-      ...(config.sdpLimits === undefined ? {} : { sdpLimits: config.sdpLimits }),
+      sdpLimits: { ...DEFAULT_SDP_LIMITS, ...config.sdpLimits },
     });
     this.#ports = { negotiator, random, limits: { ...defaultRoomLimits, ...config.limits } };
     this.#host = new RoomHost(this.#ports);

@@ -58,7 +58,7 @@ export const schema = section({
   ),
   limits: section({
     sessions: integer(10_000, 1, 1_000_000),
-    sdpBytes: integer(65_536, 1_024, 1_048_576),
+    sdpBytes: integer(262_144, 1_024, 1_048_576),
     tokenBytes: integer(4_096, 256, 16_384),
     joinsPerSecondPerAddress: integer(50, 1, 100_000),
     connections: integer(50_000, 1, 1_000_000),
