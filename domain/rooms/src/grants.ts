@@ -20,8 +20,9 @@ function nextGrant(room: RoomState, session: SessionState): SessionGrant {
   return {
     ...before,
     revision: before.revision + 1n,
-    slots: before.slots.map(({ binding: _, ...slot }) => {
-      const effective = session.slots.get(slot.mid)?.effective;
+    slots: before.slots.map(({ $typeName, mid, kind, ssrc, rtxSsrc, payloadTypes }) => {
+      const slot = { $typeName, mid, kind, ssrc, rtxSsrc, payloadTypes };
+      const effective = session.slots.get(mid)?.effective;
       if (effective === undefined) return slot;
       const binding = create(BindingSchema, {
         publisherSessionId: effective.session.sessionId,
