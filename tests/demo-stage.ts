@@ -61,9 +61,13 @@ const inPage = readFileSync(new URL("./demo-in-page.js", import.meta.url), "utf8
 /** Small pictures for two cores, and tones that no noise suppression removes. */
 const settings = { quality: "low", originalSound: true };
 
-/** A token for every room, from the development server; `host`: with its tools. One user has few connections, so give each their own. */
-export async function tokenFor(server: ParleyProcess, user: string, host = false): Promise<string> {
+/**
+ * A token from the development server, for one room or for all; `host`: with a host's tools. One user has few connections, so give each
+ * their own.
+ */
+export async function tokenFor(server: ParleyProcess, user: string, host = false, room?: string): Promise<string> {
   const query = new URLSearchParams({ user, publish: "true", data: "true", admin: String(host) });
+  if (room !== undefined) query.set("room", room);
   const response = await fetch(`${server.url}/v1/dev/token?${query}`);
   assert.equal(response.status, 200);
   return ((await response.json()) as { readonly token: string }).token;

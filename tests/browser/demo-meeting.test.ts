@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Room } from "@parley/sdk";
 import {
   type CaptureFiles,
   type Chromium,
@@ -10,7 +11,7 @@ import {
   until,
   writeCaptureFiles,
 } from "@parley/testing";
-import { DemoPage } from "../demo-stage.ts";
+import { DemoPage, tokenFor } from "../demo-stage.ts";
 
 /** The demo by clicks and keys: two people with cameras of their own, in two browsers. */
 
@@ -144,6 +145,30 @@ test(
     await Promise.all([anna.page.close(), ben.page.close()]);
   },
 );
+
+test("[SIG-4] a host whose token is for one room sends to a breakout room and brings back", limit, async () => {
+  const token = await tokenFor(server, "anna", true, "maths");
+  const anna = await DemoPage.join(annas, server, { room: "maths", name: "Anna", token });
+  const ben = new Room();
+  const movedTo = (): Promise<string> => new Promise((resolve) => ben.on("moved", resolve));
+  await ben.connect(server.url, await tokenFor(server, "ben", false, "maths"), { name: "Ben" });
+  await anna.click("People");
+  await anna.click("Actions for Ben");
+  await anna.click("Move to a breakout room");
+  await anna.page.getByLabel("Breakout room").fill("corner");
+  let moved = movedTo();
+  await anna.click("Move");
+  assert.equal(await moved, "maths/corner");
+  await anna.page.locator(anna.tile("Ben")).waitFor({ state: "detached", timeout: 4_000 });
+  moved = movedTo();
+  await anna.click("Bring back");
+  assert.equal(await moved, "maths");
+  await anna.hasTile("Ben");
+  await anna.announces("Everybody is back");
+  await anna.page.getByRole("heading", { name: "Meeting in room maths", exact: true }).waitFor();
+  await ben.disconnect();
+  await anna.page.close();
+});
 
 test(
   "[SIG-4] the server is killed with -9: the demo says so, and is back within 5 s of ready",

@@ -239,44 +239,47 @@ function PersonActions(
       {asks === "move" ? (
         <MoveDialog
           name={person.name}
-          rooms={view.breakouts}
-          suggestion={`${view.roomId} – group 1`}
+          groups={view.breakouts.map((id) => groupOf(id, view))}
           onClose={() => setAsks(undefined)}
-          onMove={(room) => act(meeting.moveTo(person.id, room))}
+          onMove={(group) => act(meeting.moveTo(person.id, group))}
         />
       ) : null}
     </div>
   );
 }
 
+/** What of a breakout room's id its host has named. */
+function groupOf(roomId: string, view: MeetingView): string {
+  return roomId.slice(view.homeRoomId.length + 1);
+}
+
 function MoveDialog(props: {
   readonly name: string;
-  readonly rooms: readonly string[];
-  readonly suggestion: string;
+  readonly groups: readonly string[];
   readonly onClose: () => void;
-  readonly onMove: (room: string) => void;
+  readonly onMove: (group: string) => void;
 }): ReactElement {
-  const { name, rooms, suggestion, onClose, onMove } = props;
-  const [room, setRoom] = useState(rooms[0] ?? suggestion);
+  const { name, groups, onClose, onMove } = props;
+  const [group, setGroup] = useState(groups[0] ?? "Group 1");
   return (
     <Dialog title={`Move ${name}`} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (tidyName(room) !== "") onMove(tidyName(room));
+          if (tidyName(group) !== "") onMove(tidyName(group));
         }}
       >
         <label className="field">
           <span>Breakout room</span>
           <input
             list="breakouts"
-            value={room}
+            value={group}
             maxLength={maxNameLength}
-            onChange={(event) => setRoom(event.target.value)}
+            onChange={(event) => setGroup(event.target.value)}
           />
         </label>
         <datalist id="breakouts">
-          {rooms.map((one) => (
+          {groups.map((one) => (
             <option key={one} value={one} />
           ))}
         </datalist>
@@ -314,7 +317,7 @@ function HostTools({ meeting, view }: PeopleProps): ReactElement {
       {view.breakouts.map((room) => (
         <div key={room} className="section-head">
           <span className="one-line" title={room}>
-            {room}
+            {groupOf(room, view)}
           </span>
           <button type="button" className="quiet-button" onClick={() => void meeting.bringBack(room)}>
             Bring back

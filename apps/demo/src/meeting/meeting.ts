@@ -2,6 +2,7 @@ import { type DisconnectReason, type ParleyError, Room } from "@parley/sdk";
 import type { TrackSource } from "@parley/sdk";
 import { codeOf, describeDeviceFailure, describeFailure, type DeviceSource } from "../failures.ts";
 import { qualities, type Settings } from "../settings.ts";
+import { Breakouts } from "./breakouts.ts";
 import { appendChat, chatTopic, type ChatMessage, readChat, tidyChat } from "./chat.ts";
 import { Notices } from "./notices.ts";
 import { type MeetingView, personView, tileKey, tilesOf } from "./view.ts";
@@ -32,7 +33,7 @@ export class Meeting {
   #unread = 0;
   #isChatOpen = false;
   #media = { send: "none", receive: "none" };
-  #breakouts: readonly string[] = [];
+  readonly #breakouts: Breakouts;
   #view: MeetingView;
   #isStale = false;
   #isOver = false;
@@ -49,6 +50,13 @@ export class Meeting {
       publishDefaults: { videoMaxBitrateBps: maxBitrateBps },
     });
     this.notices = new Notices(() => this.#changed());
+    this.#breakouts = new Breakouts({
+      room: this.room,
+      url: options.url,
+      homeRoomId: options.roomId,
+      token: () => options.token({ hidden: true }),
+      onChange: () => this.#changed(),
+    });
     this.#view = this.#makeView();
     this.#listen();
   }
@@ -146,33 +154,12 @@ export class Meeting {
     return publication === undefined ? Promise.resolve() : this.attempt(this.room.host.muteTrack(publication));
   }
 
-  async moveTo(participantId: string, roomId: string): Promise<void> {
-    await this.attempt(
-      this.room.host.move([participantId], roomId).then(() => {
-        if (!this.#breakouts.includes(roomId)) this.#breakouts = [...this.#breakouts, roomId];
-        this.#changed();
-      }),
-      `Moved to ${roomId}`,
-    );
+  moveTo(participantId: string, group: string): Promise<void> {
+    return this.attempt(this.#breakouts.moveTo(participantId, group), `Moved to ${group}`);
   }
 
-  /** Only a host in the breakout room can send its people back: we go there unseen, for a moment. */
-  async bringBack(roomId: string): Promise<void> {
-    const there = new Room({ receive: false, clientName: "parley-demo" });
-    await this.attempt(
-      (async () => {
-        try {
-          await there.connect(this.#options.url, () => this.#options.token({ hidden: true }), { room: roomId });
-          const everybody = [...there.remoteParticipants.keys()];
-          if (everybody.length > 0) await there.host.move(everybody, this.room.id);
-        } finally {
-          await there.disconnect();
-        }
-        this.#breakouts = this.#breakouts.filter((one) => one !== roomId);
-        this.#changed();
-      })(),
-      `Everybody is back from ${roomId}`,
-    );
+  bringBack(roomId: string): Promise<void> {
+    return this.attempt(this.#breakouts.bringBack(roomId), "Everybody is back");
   }
 
   // ---- events ----
@@ -264,7 +251,8 @@ export class Meeting {
       const isHome = to === this.#options.roomId;
       // Everybody has changed at once; one sentence says it.
       this.notices.dismissTopic("people");
-      this.notices.add({ title: isHome ? "You are back in the meeting" : `The host moved you to ${to}` });
+      if (!this.#breakouts.isFetching)
+        this.notices.add({ title: isHome ? "You are back in the meeting" : `The host moved you to ${to}` });
       this.#changed();
     });
     room.on("mutedByHost", ({ source }) => {
@@ -389,7 +377,7 @@ export class Meeting {
       chat: this.#chat,
       unread: this.#unread,
       notices: this.notices?.shown ?? [],
-      breakouts: this.#breakouts,
+      breakouts: this.#breakouts.rooms,
     };
   }
 }
