@@ -14,13 +14,17 @@ export async function openSdkPage(chromium: Chromium): Promise<BrowserClient> {
   return client;
 }
 
-/** Publishes a camera into the room until the page is closed. */
+/** Publishes a camera into the room until the page is closed. Resolves when its media flows: its path has the delay of then. */
 export async function publishCamera(client: BrowserClient, url: string, token: string, room: string): Promise<void> {
   await client.page.evaluate(`(async () => {
     const room = globalThis.publisher = new ParleySdk.Room();
+    const connected = new Promise((resolve) => room.on("mediaStateChanged", (direction, state) => {
+      if (direction === "send" && state === "connected") resolve();
+    }));
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 180, frameRate: 30 } });
     await room.connect(${JSON.stringify(url)}, ${JSON.stringify(token)}, {
       room: ${JSON.stringify(room)}, name: "camera", tracks: stream.getTracks().map((track) => ({ track })) });
+    await connected;
   })()`);
 }
 
