@@ -29,6 +29,7 @@ globalThis.sdkTest = (() => {
     entry.stage.append(tile);
     const detach = publication.attach(video);
     entry.tiles.set(publication.id, { tile, video, detach, participant, publication });
+    entry.onTile?.(entry.tiles.get(publication.id));
   }
 
   /** Connects; resolves when in. `show`: makes a tile for every video, as most apps do. */

@@ -44,6 +44,25 @@ export interface JoinRequest {
   readonly media?: number;
 }
 
+/** Every frame that was drawn under a name while the tile was to be seen. */
+export interface FacesSeen {
+  readonly seen: Readonly<Record<string, { readonly frames: number; readonly longestGapMs: number }>>;
+  /** "ben as anna". */
+  readonly wrong: readonly string[];
+  /** Names of tiles that were hidden, each time. */
+  readonly hidden: readonly string[];
+}
+
+export interface VoicesHeard {
+  /** In how many looks, 20 a second. */
+  readonly heard: Readonly<Record<string, number>>;
+  readonly wrong: readonly string[];
+  /** Whose voice comes out now. */
+  readonly now: readonly string[];
+  /** Whom the room calls speaking now, loudest first. */
+  readonly speakers: readonly string[];
+}
+
 let bundled: Promise<string> | undefined;
 
 /** The SDK as a script with one global, `ParleySdk`. */
@@ -59,6 +78,7 @@ export function sdkScript(): Promise<string> {
 }
 
 const inPage = readFileSync(new URL("./sdk-in-page.js", import.meta.url), "utf8");
+const watchInPage = readFileSync(new URL("./sdk-watch-in-page.js", import.meta.url), "utf8");
 
 /** A page with the SDK in it. */
 export class SdkPage {
@@ -73,6 +93,7 @@ export class SdkPage {
     // The completion value of a script is not for us.
     await client.page.evaluate(`(() => { ${await sdkScript()}\nglobalThis.ParleySdk = ParleySdk; })()`);
     await client.page.evaluate(`(() => { ${inPage} })()`);
+    await client.page.evaluate(`(() => { ${watchInPage} })()`);
     return new SdkPage(client);
   }
 
@@ -105,6 +126,29 @@ export class SdkPage {
     return this.#call("state", name);
   }
 
+  /** From now on every frame of every tile is looked at; `colours` by the name under it. */
+  watchFaces(name: string, colours: Readonly<Record<string, readonly number[]>>): Promise<void> {
+    return this.#watch("faces", { name, colours });
+  }
+
+  faces(name: string): Promise<FacesSeen> {
+    return this.#watch("seenFaces", name);
+  }
+
+  /** From now on every voice is listened to; `tones` in Hz, by participant. */
+  watchVoices(name: string, tones: Readonly<Record<string, number>>): Promise<void> {
+    return this.#watch("voices", { name, tones });
+  }
+
+  voices(name: string): Promise<VoicesHeard> {
+    return this.#watch("heardVoices", name);
+  }
+
+  /** Of what `makeMedia` made; 0.25 when it is made. */
+  setLoudness(media: number, gain: number): Promise<void> {
+    return this.#watch("setLoudness", { media, gain });
+  }
+
   leave(name: string): Promise<void> {
     return this.#call("leave", name);
   }
@@ -114,6 +158,10 @@ export class SdkPage {
     return this.client.page.evaluate(
       `(async (room) => (${expression}))(sdkTest.rooms.get(${JSON.stringify(name)}).room)`,
     ) as Promise<T>;
+  }
+
+  async #watch<T>(method: string, argument: unknown): Promise<T> {
+    return (await this.client.page.evaluate(`sdkWatch.${method}(${JSON.stringify(argument)})`)) as T;
   }
 
   async #call<T>(method: string, argument: unknown): Promise<T> {

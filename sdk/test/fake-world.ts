@@ -48,7 +48,7 @@ export class FakeWorld {
   readonly peers: FakePeerConnection[] = [];
   readonly server = new FakeServer(this);
   readonly platform: Platform;
-  networkChanged: (online: boolean) => void = () => undefined;
+  readonly #networkListeners = new Set<(online: boolean) => void>();
 
   constructor() {
     this.platform = {
@@ -64,11 +64,15 @@ export class FakeWorld {
       document: undefined,
       onPageGone: () => () => undefined,
       onNetworkChange: (listener) => {
-        this.networkChanged = listener;
-        return () => undefined;
+        this.#networkListeners.add(listener);
+        return () => this.#networkListeners.delete(listener);
       },
       description: { browser: "test", os: "test" },
     };
+  }
+
+  networkChanged(online: boolean): void {
+    for (const listener of this.#networkListeners) listener(online);
   }
 
   /** Where a track comes out, for messages. */

@@ -146,6 +146,19 @@ test("[SIG-4] a silent socket is found by its heartbeat and resumed", async () =
   assert.equal(world.server.sockets.length, 2);
 });
 
+test("[SIG-4] a dead way is found two seconds after the first doubt, however many there are", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  world.server.isReachable = false;
+  for (let doubt = 0; doubt < 20; doubt += 1) {
+    world.networkChanged(false);
+    await world.advance(80);
+  }
+  assert.equal(room.state, "connected");
+  await world.advance(450);
+  assert.equal(room.state, "reconnecting");
+});
+
 test("[SIG-4] a server that was started again: same room, new PeerConnections, same streams", async () => {
   const world = new FakeWorld();
   world.server.addParticipant("bob");

@@ -85,6 +85,7 @@
     const videoTrack = canvas.captureStream(0).getVideoTracks()[0];
     draw();
     const timer = setInterval(draw, 1000 / fps);
+    media.gain = gain;
     media.stream = new MediaStream([videoTrack, ...destination.stream.getAudioTracks()]);
     media.close = () => {
       clearInterval(timer);

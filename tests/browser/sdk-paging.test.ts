@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { startChromium, startParley, until, type Chromium, type ParleyProcess } from "@parley/testing";
 import { SdkPage, type Tile } from "../sdk-stage.ts";
 
-/** Twelve who send, one who looks at them page by page: each picture is under its own name at every moment that is looked at. */
+/** Twelve who send, one who looks at them page by page: each picture is under its own name in every frame that is drawn. */
 
 const limit = { timeout: 90_000 };
 /** Far enough apart for what encoders do to colours. */
@@ -49,7 +49,7 @@ function senderOf(colour: readonly number[]): string | undefined {
 test(
   "[SIG-6] paging through 12 publishers: right names at every moment, and only the page is received",
   limit,
-  async () => {
+  async (context) => {
     const room = "paging-12";
     const stage = await SdkPage.open(chromium);
     const audience = await SdkPage.open(chromium);
@@ -72,6 +72,7 @@ test(
       return tiles;
     };
     await until(async () => (await look()).length === names.length, { what: "twelve tiles", deadlineMs: 5_000 });
+    await audience.watchFaces("viewer", Object.fromEntries(publishers.map(({ name, colour }) => [name, colour])));
     // There, back, across two pages, and one page twice.
     for (const first of [0, 4, 8, 2, 6, 0, 8]) {
       const wanted = names.slice(first, first + pageSize);
@@ -93,5 +94,9 @@ test(
       );
     }
     assert.ok(looks >= 7 * pageSize, `${looks} pictures looked at`);
+    const { wrong, seen } = await audience.faces("viewer");
+    assert.deepEqual(wrong, []);
+    for (const name of names) assert.ok((seen[name]?.frames ?? 0) > 0, `${name} was drawn`);
+    context.diagnostic(`${Object.values(seen).reduce((sum, { frames }) => sum + frames, 0)} frames looked at`);
   },
 );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
+  PEOPLE,
   personOfColour,
   personOfTone,
   startChromium,
@@ -10,7 +11,7 @@ import {
   type ParleyProcess,
   type Person,
 } from "@parley/testing";
-import { SdkPage, type Tile } from "../sdk-stage.ts";
+import { SdkPage, type FacesSeen, type Tile } from "../sdk-stage.ts";
 
 /** People in rooms over the real server: every tile has the right person's moving picture, every voice is the right one. */
 
@@ -89,6 +90,17 @@ class Meeting implements AsyncDisposable {
     );
   }
 
+  /** From now on no frame that `viewer` sees may be somebody else's; asserted at the end. */
+  async watchFaces(viewer: Person): Promise<() => Promise<FacesSeen>> {
+    const page = this.pageOf(viewer);
+    await page.watchFaces(viewer, Object.fromEntries(people.map((person) => [person, PEOPLE[person].colour])));
+    return async () => {
+      const faces = await page.faces(viewer);
+      assert.deepEqual(faces.wrong, []);
+      return faces;
+    };
+  }
+
   async expectToHear(viewer: Person, other: Person): Promise<void> {
     await until(async () => personOfTone(await this.pageOf(viewer).toneOf(viewer, other)) === other, {
       what: `${viewer} hears ${other}`,
@@ -149,6 +161,7 @@ test("[SIG-6] paging: who is not looked at is not received, and names are right 
   for (const person of people.slice(1, 5)) await meeting.enter(person, { receive: false });
   const page = meeting.pageOf("anna");
   await meeting.expectToSee("anna", people.slice(1, 5));
+  const facesSeen = await meeting.watchFaces("anna");
   const subscribed = async (): Promise<string[]> =>
     (await page.tiles("anna")).filter(({ isSubscribed }) => isSubscribed).map(({ name }) => name);
   for (const names of [["ben"], ["carla", "dan"], ["eva"], ["ben", "eva"], ["dan"], ["carla", "ben"]] as const) {
@@ -159,6 +172,8 @@ test("[SIG-6] paging: who is not looked at is not received, and names are right 
       deadlineMs: 5_000,
     });
   }
+  const { seen } = await facesSeen();
+  for (const person of people.slice(1, 5)) assert.ok((seen[person]?.frames ?? 0) > 0, `${person} was drawn`);
 });
 
 test("[SIG-6] mute: others are told, and nothing is heard", limit, async () => {

@@ -70,6 +70,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   #retired: RTCPeerConnection | undefined;
   /** Whether this PeerConnection has ever been connected. */
   #hasConnected = false;
+  #isRestarting = false;
   #sentPackets: number | undefined;
   /** Grows with every PeerConnection; what belongs to an older one is ignored. */
   #generation = 0;
@@ -145,9 +146,18 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
 
   /** The way may have changed: keep the PeerConnection, find a new path. Falls back to {@link rebuild}. */
   restartIce(): void {
-    if (!this.#isOpen || this.#timers.restart !== undefined) return;
-    this.#setTimer("restart", restartTimeoutMs, () => this.#lost());
-    this.#enqueue(() => this.#negotiateNow({ iceRestart: true })).catch(() => this.#lost());
+    if (!this.#isOpen || this.#isRestarting) return;
+    this.#isRestarting = true;
+    const generation = this.#generation;
+    this.#enqueue(() => this.#negotiateNow({ iceRestart: true })).then(
+      () => {
+        // The way to the server may have been broken as well: the time counts from the answer.
+        if (generation === this.#generation) this.#setTimer("restart", restartTimeoutMs, () => this.#lost());
+      },
+      () => {
+        if (generation === this.#generation) this.#lost();
+      },
+    );
   }
 
   /** A new PeerConnection in place of this one, now or (after failures) soon. */
@@ -303,15 +313,17 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   #packetsAtRestart: number | undefined;
 
   #onSample({ received: receivedPackets, sent }: PacketCounts): void {
-    if (receivedPackets === undefined && this.#pc?.iceConnectionState === "connected") {
-      // A browser that does not count; its own word must do.
-      this.#cancel("restart");
-    } else if (this.#timers.restart !== undefined && receivedPackets !== undefined) {
-      // Answers to the new checks, or media: the path lives.
-      this.#packetsAtRestart ??= receivedPackets;
-      if (receivedPackets > this.#packetsAtRestart + 1) this.#cancel("restart");
-    } else {
+    if (this.#timers.restart === undefined) {
       this.#packetsAtRestart = undefined;
+    } else if (receivedPackets === undefined) {
+      // A browser that does not count; its own word must do.
+      if (this.#pc?.iceConnectionState === "connected") this.#restarted();
+    } else {
+      this.#packetsAtRestart ??= receivedPackets;
+      // Fewer: another pair, whose count begins with the restart.
+      if (receivedPackets < this.#packetsAtRestart) this.#packetsAtRestart = 0;
+      // Answers to the new checks, or media: the path lives.
+      if (receivedPackets > this.#packetsAtRestart + 1) this.#restarted();
     }
     const sentNow = sent === undefined || this.#sentPackets === undefined ? undefined : sent - this.#sentPackets;
     this.#sentPackets = sent;
@@ -321,6 +333,12 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
       this.restartIce();
     }
     this.#sampleSoon();
+  }
+
+  #restarted(): void {
+    this.#cancel("restart");
+    this.#isRestarting = false;
+    this.#packetsAtRestart = undefined;
   }
 
   #lost(): void {
@@ -364,6 +382,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     for (const name of ["connect", "sample", "restart", "rebuild"] as const) this.#cancel(name);
     this.#watch = new PathWatch();
     this.#packetsAtRestart = undefined;
+    this.#isRestarting = false;
     this.#sentPackets = undefined;
     this.#isOpen = false;
     this.#hasConnected = false;

@@ -76,6 +76,8 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
   #everEstablished = false;
   #giveUpAtMs = 0;
   #lastSentAtMs = 0;
+  /** Of the timer that waits for an answer to a ping. */
+  #pongDueMs = 0;
   #heartbeatMs = 10_000;
   #maxFrameBytes = smallestFrameLimitBytes;
   #rttMs: number | undefined;
@@ -348,6 +350,10 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
   #ping(timeoutMs: number): void {
     const value = { sentAtMs: BigInt(Math.floor(this.#clock.monoMs())), rttMs: Math.round(this.#rttMs ?? 0) };
     this.#sendFrame({ frame: { case: "ping", value } });
+    const dueMs = this.#clock.monoMs() + timeoutMs;
+    // Another doubt must not give a dead way more time.
+    if (this.#timers.pong !== undefined && this.#pongDueMs <= dueMs) return;
+    this.#pongDueMs = dueMs;
     this.#cancel("pong");
     this.#timers.pong = this.#clock.after(timeoutMs, () =>
       this.#broken(sdkError("connect-failed", "The server is silent.")),

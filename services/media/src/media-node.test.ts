@@ -262,6 +262,21 @@ describe("media node", () => {
       assert.deepEqual(world.peer("p").selected, pathOf(5000));
     });
 
+    it("another path for media that flows: a key frame at once, of what is sent here and of what is shown here", async () => {
+      await world.grant({ sessionId: "p", receives: [videoTrack(7)] });
+      await world.grant({ sessionId: "w", slots: [videoSlot({ sessionId: "p", streamId: 7 })] });
+      for (const sessionId of ["p", "w"]) world.check(sessionId, pathOf(sessionId === "p" ? 5000 : 5100));
+      await world.connect("p", pathOf(5000));
+      await world.connect("w", pathOf(5100));
+      const before = world.track("p", "v").keyFrameRequests;
+      world.check("p", pathOf(6000));
+      assert.equal(world.track("p", "v").keyFrameRequests, before + 1);
+      world.check("w", pathOf(6100));
+      assert.equal(world.track("p", "v").keyFrameRequests, before + 2);
+      world.check("w", pathOf(6100));
+      assert.equal(world.track("p", "v").keyFrameRequests, before + 2, "the same path is no news");
+    });
+
     it("an unknown session is asked for again only after a while, a flood not at all", async () => {
       const asked: string[] = [];
       world.bus.subscribe(subjects.mediaGrantGet, ({ payload, reply }) => {

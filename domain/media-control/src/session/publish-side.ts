@@ -65,6 +65,10 @@ export class PublishSide {
     };
   }
 
+  videoMids(): string[] {
+    return [...this.#tracks].flatMap(([mid, { grant }]) => (grant.kind === MediaKind.VIDEO ? [mid] : []));
+  }
+
   /** All tracks are gone: the peer was closed. */
   clear(): SessionOutput[] {
     const mids = [...this.#tracks.keys()];

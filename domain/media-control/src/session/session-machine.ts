@@ -60,6 +60,8 @@ export class SessionMachine {
   #end: { readonly state: SessionState; readonly reason: number } | undefined;
   #rttMs = 0;
   #opened = false;
+  /** The path that was selected last. */
+  #mediaPath: PathAddress | undefined;
 
   /** Nothing is done before the first {@link handle} with this grant. */
   constructor(grant: OpenGrant, options: SessionMachineOptions = DEFAULT_SESSION_MACHINE_OPTIONS) {
@@ -98,6 +100,7 @@ export class SessionMachine {
     if (this.#end !== undefined) return input.type === "grant" ? this.#acknowledgeAfterEnd(input.grant) : [];
     const before = this.state;
     const outputs = this.#step(input, nowMs);
+    outputs.push(...this.#afterPathChange());
     if (this.state !== before && outputs.at(-1)?.type !== "status") outputs.push({ type: "status" });
     return outputs;
   }
@@ -172,6 +175,20 @@ export class SessionMachine {
       outputs.push(...this.#openDtls(), { type: "dtls-receive", address: path, datagram: new Uint8Array(0) });
     }
     return outputs;
+  }
+
+  /**
+   * What was sent over a way that had died is lost for good. Decoders find that out after seconds (libwebrtc waits 3 s for a frame it
+   * can decode); a key frame at once in both directions spares them that.
+   */
+  #afterPathChange(): SessionOutput[] {
+    const path = this.#ice.selectedPath;
+    if (this.#end !== undefined || path === undefined || path === this.#mediaPath) return [];
+    const isFirst = this.#mediaPath === undefined;
+    this.#mediaPath = path;
+    if (isFirst || this.#dtls !== "connected") return [];
+    const own = this.#publish.videoMids().map((mid) => ({ sessionId: this.#grant.sessionId, mid }));
+    return [...own, ...this.#subscribe.shownVideos()].map((track) => ({ type: "request-key-frame", track }));
   }
 
   #openDtls(): SessionOutput[] {

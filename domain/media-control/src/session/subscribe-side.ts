@@ -128,6 +128,13 @@ export class SubscribeSide {
     return slot.startedStreamId !== slot.grant.binding?.streamId && nowMs - slot.askedAtMs >= KEY_FRAME_RETRY_MS;
   }
 
+  /** The tracks whose pictures go to this client. */
+  shownVideos(): TrackRef[] {
+    return [...this.#slots.values()].flatMap(({ grant, boundKey, publisher }) =>
+      grant.kind === MediaKind.VIDEO && boundKey !== "" && publisher !== undefined ? [publisher.ref] : [],
+    );
+  }
+
   /** All slots are gone: the peer was closed. */
   clear(): SessionOutput[] {
     const mids = [...this.#slots.keys()];
