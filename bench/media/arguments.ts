@@ -31,12 +31,14 @@ export interface MediaBenchOptions {
   readonly people: number;
   readonly meetings: number;
   readonly publishers: number;
-  /** Cameras send so many times as often as a real one. */
-  readonly pace: number;
+  /** Cameras send so many times as often as a real one; undefined: what the profile takes for itself. */
+  readonly pace: number | undefined;
   /** Joins and leaves per second. */
   readonly joins: number;
   /** Slots bound to another stream per second. */
   readonly switches: number;
+  /** Packets per second to all viewers together, where a profile keeps that constant. */
+  readonly totalPacketsPerSecond: number;
   /** `off`: the server's data plane runs without real-time scheduling. */
   readonly realtime: "on" | "off";
 }
@@ -45,8 +47,7 @@ export interface MediaBenchOptions {
 const defaults: Partial<Record<MediaProfile, Readonly<Record<string, string>>>> = {
   churn: { seconds: "60", joins: "20", warmup: "1000" },
   joins: { joins: "200" },
-  // 60,000 packets/s to all of them.
-  control: { subscribers: "2000", pace: "0.1425" },
+  control: { subscribers: "2000" },
 };
 
 /** Throws with a message for people when an argument makes no sense. */
@@ -69,12 +70,13 @@ export function readArguments(args: readonly string[]): MediaBenchOptions {
       pace: { type: "string" },
       joins: { type: "string" },
       switches: { type: "string", default: "1000" },
+      total: { type: "string", default: "60000" },
       realtime: { type: "string", default: "on" },
     },
   });
   const profile = oneOf("profile", values.profile, profiles);
   const own = defaults[profile] ?? {};
-  const value = (name: "seconds" | "warmup" | "subscribers" | "pace" | "joins", otherwise: string): string =>
+  const value = (name: "seconds" | "warmup" | "subscribers" | "joins", otherwise: string): string =>
     values[name] ?? own[name] ?? otherwise;
   return {
     profile,
@@ -90,9 +92,10 @@ export function readArguments(args: readonly string[]): MediaBenchOptions {
     people: count("people", values.people, 2, 33),
     meetings: count("meetings", values.meetings, 1, 1_000),
     publishers: count("publishers", values.publishers, 1, 2_000),
-    pace: amount("pace", value("pace", "1"), 0.01, 20),
+    pace: values.pace === undefined ? undefined : amount("pace", values.pace, 0.01, 20),
     joins: count("joins", value("joins", "20"), 1, 1_000),
     switches: count("switches", values.switches, 1, 10_000),
+    totalPacketsPerSecond: count("total", values.total, 1, 10_000_000),
     realtime: oneOf("realtime", values.realtime, ["on", "off"] as const),
   };
 }

@@ -1,5 +1,6 @@
 import { openMediaLoad, type FloorResult, type MediaLoad } from "@parley/adapter-media-native";
 import { ServerProcess, sleep, type MediaWindow, type ServerOptions } from "@parley/app";
+import type { LoadPeerOptions } from "@parley/app";
 import type { MediaBenchOptions } from "./arguments.ts";
 
 /** What every profile works with: a server in a process of its own, and the load in this one. */
@@ -35,6 +36,14 @@ export async function withStand<T>(
     load.close();
     await running.stop();
   }
+}
+
+/** What one camera sends per second at pace 1: 120 frames of 5 or 6 packets and 200 sounds in 4 s. */
+export const cameraPacketsPerSecond = 210.5;
+
+/** Peers as the command line wants them. */
+export function peerOptions({ srtp, gro, camera }: MediaBenchOptions, pace: number): LoadPeerOptions {
+  return { srtp, gro, camera, pace };
 }
 
 export const round = (value: number, digits: number): number => Number(value.toFixed(digits));

@@ -67,6 +67,47 @@ test("[MED-7] meetings: everybody gets everybody else's packets, and the floor's
   assert.equal(line.number("floorDrained"), 1);
 });
 
+test(
+  "[MED-7] latency, churn and joins: viewers lose nothing while the server is kept busy, and its descriptors stay",
+  limit,
+  async () => {
+    const [latency, churn, joins] = await Promise.all([
+      run("--profile", "latency", "--subscribers", "5", "--pace", "1", "--seconds", "1"),
+      run("--profile", "churn", "--joins", "10", "--warmup", "5", "--seconds", "4"),
+      run("--profile", "joins", "--joins", "10", "--subscribers", "5", "--warmup", "5", "--seconds", "1"),
+    ]);
+    for (const line of [latency, churn, joins]) assert.equal(line.number("lost"), 0);
+    // Each packet was at its last viewer after it was at most viewers.
+    latency.positive("lastP50Us", "fanOuts", "burstSendP50Us", "collections", "busyShare");
+    assert.ok(latency.number("lastP99Us") <= latency.number("lastP999Us"));
+    assert.ok(latency.number("barUs") >= 1_000 + latency.number("burstSendP50Us"));
+    assert.equal(latency.number("incompleteFanOuts"), 0);
+    for (const line of [churn, joins]) {
+      assert.equal(line.number("failed"), 0, line.text("firstError"));
+      line.positive("joins", "joinsPerSecond");
+    }
+    churn.positive("pssHighestKb", "descriptorsLowest", "samples");
+    assert.ok(Number.isFinite(churn.number("pssSlopeKbPerMinute")));
+    joins.positive("cpuMsPerVisit", "coreShare", "p99Us");
+  },
+);
+
+test("[MED-7] control, publishers and growth: every switch is answered, every packet counted", limit, async () => {
+  const [control, publishers, growth] = await Promise.all([
+    run("--profile", "control", "--subscribers", "20", "--total", "2000", "--switches", "100", "--seconds", "1"),
+    run("--profile", "publishers", "--publishers", "10", "--seconds", "1"),
+    run("--profile", "growth", "--subscribers", "50", "--total", "2000", "--warmup", "5", "--seconds", "1"),
+  ]);
+  control.positive("mainShareOfCore", "packetsPerSecond", "twccReportsPerSecond", "switchesPerSecond");
+  assert.equal(control.number("lost"), 0);
+  for (const name of ["switchingMissing", "switchingMissingInRequestsOf10"])
+    assert.equal(control.number(name), 0, name);
+  publishers.positive("cpuUsPerPacket", "floorUsPerPacket", "ratioToFloor", "transportReportsPerSecond");
+  assert.equal(publishers.number("lost"), 0);
+  assert.equal(publishers.number("floorReceived"), 1);
+  growth.positive("highestToLowest", "twoThreadsToOne");
+});
+
 test("an argument that makes no sense is named", async () => {
   await assert.rejects(
     promisify(execFile)(process.execPath, [bench, "--profile", "flat"]),

@@ -5,6 +5,7 @@ import {
   floorVoid,
   measureFloor,
   overheadBytesOf,
+  peerOptions,
   round,
   trust,
   withStand,
@@ -21,7 +22,7 @@ export async function forwarding(options: MediaBenchOptions): Promise<Figures> {
 
 async function run(stand: Stand): Promise<Figures> {
   const { options, server, load, say } = stand;
-  const peers = new LoadPeers(server, load, options);
+  const peers = new LoadPeers(server, load, peerOptions(options, options.pace ?? 1));
   const n = options.subscribers;
   await peers.publish();
   load.setSending(false);
@@ -49,7 +50,7 @@ async function run(stand: Stand): Promise<Figures> {
   load.setSending(false);
   await peers.leaveAll();
   say("measuring the floor");
-  const shape = { overheadBytes: overheadBytesOf(window), subscribers: n, pace: options.pace };
+  const shape = { overheadBytes: overheadBytesOf(window), subscribers: n, pace: options.pace ?? 1 };
   const floor = await measureFloor(stand, { ...shape, mode: "segments" });
   const sendto = await measureFloor(stand, { ...shape, mode: "sendto" });
   return report(options, { window, floor, sendto, kbPerSubscriber, cpuMsPerJoin });

@@ -6,6 +6,7 @@ import {
   floorVoid,
   measureRelay,
   overheadBytesOf,
+  peerOptions,
   round,
   trust,
   withStand,
@@ -27,7 +28,12 @@ async function run(stand: Stand): Promise<Figures> {
   try {
     await inParallel(people * meetings, async (index) => {
       const room = `meeting-${Math.floor(index / people)}`;
-      const who = { ...options, user: `person-${index}`, sends: true, receivePairs: people - 1 };
+      const who = {
+        ...peerOptions(options, options.pace ?? 1),
+        user: `person-${index}`,
+        sends: true,
+        receivePairs: people - 1,
+      };
       everybody.push(await Person.join(server, load, room, who));
     });
     await inParallel(everybody.length, async (index) => {
@@ -46,7 +52,7 @@ async function run(stand: Stand): Promise<Figures> {
       people,
       meetings,
       overheadBytes: overheadBytesOf(window),
-      pace: options.pace,
+      pace: options.pace ?? 1,
       wait: "schedule",
     });
     return report(options, window, floor);
@@ -57,7 +63,7 @@ async function run(stand: Stand): Promise<Figures> {
 
 function report(options: MediaBenchOptions, window: MediaWindow, floor: FloorResult): Figures {
   const { snapshot } = window;
-  const { people, meetings, profile, camera, srtp, pace } = options;
+  const { people, meetings, profile, camera, srtp, pace = 1 } = options;
   const cpuUsPerPacket = window.usage.cpuUs / snapshot.distinct;
   const floorUsPerPacket = floor.cpuUs / floor.datagrams;
   const reason = window.void ?? floorVoid(floor);

@@ -72,6 +72,7 @@ bool FloorRelay::start(std::vector<uint16_t> sinks, const FloorRelayOptions& opt
   finish();
   pattern_ = make_load_pattern(options.profile, options.pace);
   running_.store(true, std::memory_order_release);
+  cameras_done_.store(false, std::memory_order_release);
   const int64_t begun_us = load_monotonic_us() + 20'000;
   const int64_t length_us = pattern_.length_us;
   std::vector<Due> due = schedule(pattern_);
@@ -113,6 +114,7 @@ void FloorRelay::run_cameras(const std::vector<Due>& due, int64_t length_us, con
       const int64_t at_us = round_us + each.at_us;
       if (at_us >= options.duration_us) {
         offered_ = offered;
+        cameras_done_.store(true, std::memory_order_release);
         return;
       }
       if (begun_us + at_us > load_monotonic_us()) floor_sleep_until(begun_us + at_us);
@@ -172,11 +174,12 @@ void FloorRelay::run_relay(std::vector<uint16_t> sinks, const std::vector<Due>& 
   };
 
   const int64_t cpu_before = floor_thread_cpu_us();
-  const int flags = options.wait == FloorWait::kSchedule ? MSG_DONTWAIT : MSG_WAITFORONE;
+  const int waiting = options.wait == FloorWait::kSchedule ? MSG_DONTWAIT : MSG_WAITFORONE;
   int64_t round_us = begun_us;
   size_t next = 0;
-  const int64_t end_us = begun_us + options.duration_us + 5'000;
-  while (load_monotonic_us() < end_us) {
+  for (bool last = false; !last;) {
+    // The cameras may be late; what they sent before they ended is read in this round.
+    last = cameras_done_.load(std::memory_order_acquire);
     if (options.wait == FloorWait::kSchedule) {
       const int64_t now = load_monotonic_us();
       // What is overdue is served by this one look.
@@ -186,11 +189,11 @@ void FloorRelay::run_relay(std::vector<uint16_t> sinks, const std::vector<Due>& 
           round_us += length_us;
         }
       }
-      floor_sleep_until(std::min(end_us, round_us + ends[next].at_us + kTravelUs));
+      if (!last) floor_sleep_until(round_us + ends[next].at_us + kTravelUs);
     }
     int n = static_cast<int>(kReceiveBatch);
     while (n == static_cast<int>(kReceiveBatch)) {
-      n = recvmmsg(fd_, in.messages, kReceiveBatch, flags, nullptr);
+      n = recvmmsg(fd_, in.messages, kReceiveBatch, last ? MSG_DONTWAIT : waiting, nullptr);
       ++result.calls;
       for (int i = 0; i < n; ++i) take(static_cast<const uint8_t*>(in.vectors[i].iov_base), in.messages[i].msg_len);
       out.flush();

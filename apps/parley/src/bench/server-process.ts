@@ -74,6 +74,11 @@ export class ServerProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** For a preloaded module. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   token(room: string, publish: boolean, user = publish ? "camera" : "viewer"): string {
     const exp = Math.ceil(Date.now() / 1000) + tokenLifeS;
     return mintToken({ iss: key, sub: user, exp, room, publish, subscribe: true }, secret);

@@ -72,6 +72,7 @@ class FloorRelay {
   std::thread relay_thread_;
   std::thread camera_thread_;
   std::atomic<bool> running_{false};
+  std::atomic<bool> cameras_done_{false};
   FloorResult result_;
   uint64_t offered_ = 0;
 };
