@@ -18,6 +18,8 @@ export const subjects = {
   /** SessionStatus, a node to the room's owner. */
   mediaStatus: (appId: string, roomId: string): string => `media.status.${subjectToken(appId)}.${subjectToken(roomId)}`,
   mediaStatusAll: "media.status.*.*",
+  /** AudioLevels, a node to all owners of rooms. */
+  mediaLevels: "media.levels",
   /** Request: RoomCommand; the reply is a RoomCommandReply. */
   roomCommand: (appId: string, roomId: string): string => `room.${subjectToken(appId)}.${subjectToken(roomId)}.command`,
   roomCommandAll: "room.*.*.command",

@@ -1,4 +1,5 @@
 import type {
+  AudioLevels,
   ConnectionAlive,
   ParleyError,
   RoomCommand,
@@ -14,6 +15,8 @@ import type {
 export type RoomInput =
   | { readonly type: "command"; readonly command: RoomCommand; readonly replyTo: ReplyHandle }
   | { readonly type: "session-status"; readonly status: SessionStatus }
+  /** How loud tracks are that a media node forwards, as far as it has changed. */
+  | { readonly type: "audio-levels"; readonly levels: AudioLevels }
   /** A media node is gone, or another run of it is there: everything on `bootId` is dead. */
   | { readonly type: "node-lost"; readonly nodeId: string; readonly bootId: bigint }
   | { readonly type: "presence"; readonly connections: readonly ConnectionAlive[] }

@@ -6,10 +6,14 @@ import type { RoomState, StreamState } from "./state.ts";
 const startsSpeaking = 82;
 /** Lower than the start, so that pauses between words do not flicker. */
 const stopsSpeaking = 76;
+/** Silence of so long ends a turn: longer than the pauses between sentences, short enough to hear the next one. */
+const pauseMs = 700;
 /** The list is for highlights: nobody can follow more. */
 const maxSpeakers = 8;
-/** Faster than people turn their heads, slow enough to cost nothing. */
-const tellEveryMs = 500;
+/** Who begins or ends is told this soon; faster than people turn their heads. */
+const tellEveryMs = 200;
+/** Who of them is the loudest changes with every syllable. */
+const tellOrderEveryMs = 1_000;
 
 /** How loud a stream is: its loudest audio track that is heard. 0 when there is none. */
 export function loudness(stream: StreamState): number {
@@ -25,27 +29,43 @@ export function hasAudio(stream: StreamState): boolean {
   return false;
 }
 
-export function isSpeech(level: number): boolean {
-  return level >= startsSpeaking;
+/** Takes the present levels into who speaks; returns whether somebody began or ended. */
+export function updateSpeech(room: RoomState, nowMs: number): boolean {
+  let changed = false;
+  for (const stream of room.streams.values()) {
+    const level = loudness(stream);
+    if (level >= (stream.speaking ? stopsSpeaking : startsSpeaking)) {
+      changed ||= !stream.speaking;
+      stream.speaking = true;
+      stream.spokeAtMs = nowMs;
+      stream.speechLevel = level;
+    } else if (stream.speaking && (level === 0 || nowMs - stream.spokeAtMs >= pauseMs)) {
+      // Nothing at all is no pause: it was muted, or sends no more.
+      stream.speaking = false;
+      changed = true;
+    }
+  }
+  return changed;
 }
 
 /** Tells who speaks, loudest first, when that has changed. May be lost: the next change says it all again. */
 export function tellSpeakers(room: RoomState, nowMs: number): void {
-  if (nowMs - room.speakersToldAtMs < tellEveryMs) return;
+  const sinceMs = nowMs - room.speakersToldAtMs;
+  if (sinceMs < tellEveryMs) return;
   const speaking = [...room.streams.values()]
-    .map((stream) => ({ stream, level: loudness(stream) }))
-    .filter(({ stream, level }) => level >= (room.speaking.has(stream.streamId) ? stopsSpeaking : startsSpeaking))
-    .sort((a, b) => b.level - a.level)
+    .filter((stream) => stream.speaking)
+    .sort((a, b) => b.speechLevel - a.speechLevel)
     .slice(0, maxSpeakers);
-  const told = speaking.map(({ stream }) => stream.streamId).join(" ");
-  if (told === room.speakersTold) return;
-  room.speakersTold = told;
+  const ids = speaking.map(({ streamId }) => streamId);
+  const told = room.speakersTold;
+  const sameOnes = ids.length === told.length && ids.every((id) => told.includes(id));
+  if (sameOnes && (sinceMs < tellOrderEveryMs || ids.every((id, index) => id === told[index]))) return;
+  room.speakersTold = ids;
   room.speakersToldAtMs = nowMs;
-  room.speaking = new Set(speaking.map(({ stream }) => stream.streamId));
-  const speakers = speaking.map(({ stream, level }) => ({
-    streamId: stream.streamId,
-    participantId: stream.owner.participantId,
-    level,
+  const speakers = speaking.map(({ streamId, owner, speechLevel }) => ({
+    streamId,
+    participantId: owner.participantId,
+    level: speechLevel,
   }));
   tell(room, followers(room), { case: "speakersChanged", value: { speakers } }, true);
 }

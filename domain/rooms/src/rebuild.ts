@@ -140,6 +140,9 @@ function takeStream(room: RoomState, session: SessionState, owned: OwnedStream):
     session,
     orphanedAtMs: 0,
     order: Number(order),
+    speaking: false,
+    spokeAtMs: 0,
+    speechLevel: 0,
     wantedBy: new Set(),
     backups: new Map(),
   });

@@ -38,6 +38,7 @@ export class Recovery {
         return true;
       // They come again, once a second.
       case "session-status":
+      case "audio-levels":
       case "presence":
         return true;
       case "recover":

@@ -3,6 +3,7 @@ import { isValidName } from "@parley/foundation";
 import {
   RoomCommandReplySchema,
   RoomResponseSchema,
+  type AudioLevels,
   type ConnectionAlive,
   type Join,
   type RoomCommand,
@@ -23,9 +24,9 @@ import { PendingMoves } from "./pending-moves.ts";
 import type { RoomPorts } from "./ports.ts";
 import { Recovery } from "./recovery.ts";
 import { ReplyCache } from "./reply-cache.ts";
-import { kindOf, makeRoom, settle, tickRoom } from "./room.ts";
+import { followSpeech, kindOf, makeRoom, settle, tickRoom } from "./room.ts";
 import { rebuildRooms } from "./rebuild.ts";
-import { nodeLost, takeStatus } from "./session-status.ts";
+import { nodeLost, takeLevels, takeStatus } from "./session-status.ts";
 import type { RoomState } from "./state.ts";
 import { Strangers } from "./strangers.ts";
 
@@ -94,6 +95,9 @@ export class RoomHost {
         break;
       case "session-status":
         this.#status(input.status, nowMs);
+        break;
+      case "audio-levels":
+        this.#audioLevels(input.levels, nowMs);
         break;
       case "node-lost":
         for (const room of this.#rooms.values()) nodeLost(room, input.nodeId, input.bootId, nowMs);
@@ -198,6 +202,16 @@ export class RoomHost {
     takeStatus(room, status, nowMs);
     settle(room);
     this.#dropIfEmpty(room);
+  }
+
+  #audioLevels({ nodeId, nodeBootId, rooms }: AudioLevels, nowMs: number): void {
+    for (const { appId, roomId, tracks } of rooms) {
+      const room = this.#rooms.get(roomKey(appId, roomId));
+      if (room === undefined) continue;
+      takeLevels(room, { nodeId, nodeBootId }, tracks);
+      followSpeech(room, nowMs);
+      settle(room);
+    }
   }
 
   #presence(connections: readonly ConnectionAlive[], nowMs: number): void {

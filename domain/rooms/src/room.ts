@@ -6,7 +6,7 @@ import { Forwardable } from "./codec-sets.ts";
 import { tellRebound } from "./bindings.ts";
 import { tellQualities } from "./connection-quality.ts";
 import { publishDirtyGrants } from "./grants.ts";
-import { tellSpeakers } from "./loudness.ts";
+import { tellSpeakers, updateSpeech } from "./loudness.ts";
 import { countChanged, removeMember } from "./membership.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RoomPorts } from "./ports.ts";
@@ -50,8 +50,7 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     echoes: { revision: 0n, sinceMs: origin.nowMs, sent: 0 },
     qualityToldAtMs: origin.nowMs,
     speakersToldAtMs: 0,
-    speakersTold: "",
-    speaking: new Set(),
+    speakersTold: [],
     speakersBoundAtMs: 0,
     order: 0,
   };
@@ -85,14 +84,20 @@ export function tickRoom(room: RoomState, nowMs: number): void {
     }
   }
   endOrphans(room, nowMs);
-  bindAllSpeakers(room, nowMs);
-  tellSpeakers(room, nowMs);
+  followSpeech(room, nowMs);
   tellQualities(room, nowMs);
   echo(room, nowMs);
   if (countChanged(room)) {
     room.toldCount = participantCount(room);
     broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
   }
+}
+
+/** What sound levels, or the time since they came, bring about: who speaks is heard, and is told. */
+export function followSpeech(room: RoomState, nowMs: number): void {
+  const changed = updateSpeech(room, nowMs);
+  bindAllSpeakers(room, nowMs, changed);
+  tellSpeakers(room, nowMs);
 }
 
 /** After the last of several changes: at first when it has become quiet, then once more for a bus that was away for seconds. */

@@ -3,6 +3,7 @@ import {
   errorName,
   SessionState as NodeSessionState,
   type SessionStatus,
+  type TrackAudioLevel,
   type TrackStatus,
 } from "@parley/protocol";
 import { tell } from "./audience.ts";
@@ -39,6 +40,27 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
   session.path = pathQuality(status, nowMs);
   takeTracks(room, session, status.tracks);
   takeSlots(room, session, status);
+}
+
+/** Takes what a node heard between two statuses. */
+export function takeLevels(
+  room: RoomState,
+  node: { readonly nodeId: string; readonly nodeBootId: bigint },
+  levels: readonly TrackAudioLevel[],
+): void {
+  const changed = new Set<StreamState>();
+  for (const { sessionId, mid, level } of levels) {
+    const session = room.sessions.get(sessionId);
+    if (session === undefined || session.nodeId !== node.nodeId || session.nodeBootId !== node.nodeBootId) continue;
+    const found = trackOf(room, session, mid);
+    if (found === undefined) continue;
+    found.track.audioLevel = level;
+    // Only packets have a level: the first word is heard, whenever the next status says that there is media.
+    if (level === 0 || found.track.live) continue;
+    found.track.live = true;
+    changed.add(found.stream);
+  }
+  for (const stream of changed) announceStream(room, stream);
 }
 
 /** The PeerConnection is dead. A WHIP or WHEP participant is nothing without it; others make a new one. */

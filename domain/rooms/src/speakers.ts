@@ -1,18 +1,18 @@
 import { MediaKind } from "@parley/protocol";
-import { audibleStreams, isSpeech, loudness } from "./loudness.ts";
+import { audibleStreams } from "./loudness.ts";
 import { setDesire } from "./slots.ts";
 import type { RoomState, SessionState, SlotState, StreamState } from "./state.ts";
 
-/** Who has a slot keeps it for so long at least: half a word of somebody is worse than nothing. */
+/** Who speaks keeps a slot for so long at least against somebody louder: half a word of each is worse than nothing. */
 const holdMs = 2_000;
 /** Louder by this (dB) than the quietest one who speaks: about twice as loud to the ear, and beyond what smoothing lets through as noise. */
 const marginDb = 8;
-/** Levels come once a second, and at once when something changes. */
+/** Without anybody beginning or ending: for those who have had their time while others became louder. */
 const rebindEveryMs = 500;
 
-/** Binds the audio slots of every session that left it to us; to be called now and then. */
-export function bindAllSpeakers(room: RoomState, nowMs: number): void {
-  if (nowMs - room.speakersBoundAtMs < rebindEveryMs) return;
+/** Binds the audio slots of every session that left it to us: at once when somebody began or stopped speaking (`atOnce`), else now and then. */
+export function bindAllSpeakers(room: RoomState, nowMs: number, atOnce: boolean): void {
+  if (!atOnce && nowMs - room.speakersBoundAtMs < rebindEveryMs) return;
   room.speakersBoundAtMs = nowMs;
   let audible: StreamState[] | undefined;
   for (const session of room.sessions.values()) {
@@ -76,25 +76,32 @@ function fill(room: RoomState, slots: readonly SlotState[], others: readonly Str
   }
 }
 
-/** Somebody without a slot who speaks takes the quietest one's, if that one is quieter by a margin and has had its time. */
+/**
+ * Who speaks and has no slot takes one at once from somebody silent, the longest silent first. So nobody who speaks is unheard while fewer speak
+ * than there are slots. When all the others speak too, the quietest goes, if quieter by a margin and after its time.
+ */
 function displace(room: RoomState, slots: readonly SlotState[], others: readonly StreamState[], nowMs: number): void {
   const bound = new Set(slots.map(boundStream));
   for (const challenger of others) {
-    if (bound.has(challenger)) continue;
-    const level = loudness(challenger);
-    if (!isSpeech(level)) return;
-    const quietest = slots
-      .filter((slot) => nowMs - slot.boundAtMs >= holdMs)
-      .map((slot) => ({ slot, level: levelOf(slot) }))
-      .sort((a, b) => a.level - b.level)[0];
-    if (quietest === undefined || quietest.level + marginDb > level) return;
-    show(room, quietest.slot, challenger, nowMs);
+    if (bound.has(challenger) || !challenger.speaking) continue;
+    const slot = longestSilent(slots) ?? quietest(slots, challenger.speechLevel - marginDb, nowMs);
+    if (slot === undefined) return;
+    show(room, slot, challenger, nowMs);
   }
 }
 
+function longestSilent(slots: readonly SlotState[]): SlotState | undefined {
+  const silent = slots.filter((slot) => boundStream(slot)?.speaking === false);
+  return silent.sort((a, b) => (boundStream(a)?.spokeAtMs ?? 0) - (boundStream(b)?.spokeAtMs ?? 0))[0];
+}
+
+function quietest(slots: readonly SlotState[], below: number, nowMs: number): SlotState | undefined {
+  const mayGo = slots.filter((slot) => nowMs - slot.boundAtMs >= holdMs && levelOf(slot) <= below);
+  return mayGo.sort((a, b) => levelOf(a) - levelOf(b))[0];
+}
+
 function levelOf(slot: SlotState): number {
-  const stream = boundStream(slot);
-  return stream === undefined ? 0 : loudness(stream);
+  return boundStream(slot)?.speechLevel ?? 0;
 }
 
 function boundStream(slot: SlotState): StreamState | undefined {

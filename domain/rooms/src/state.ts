@@ -49,9 +49,8 @@ export interface RoomState {
   echoes: { readonly revision: bigint; readonly sinceMs: number; readonly sent: number };
   qualityToldAtMs: number;
   speakersToldAtMs: number;
-  speakersTold: string;
-  /** Streams that count as speaking. */
-  speaking: ReadonlySet<number>;
+  /** Who was told to speak, loudest first. */
+  speakersTold: readonly number[];
   speakersBoundAtMs: number;
   order: number;
 }
@@ -94,6 +93,12 @@ export interface StreamState {
   session: SessionState | undefined;
   orphanedAtMs: number;
   readonly order: number;
+  /** Its speech, by loudness.ts. */
+  speaking: boolean;
+  /** When it was loud enough to count as speech last. */
+  spokeAtMs: number;
+  /** How loud that was: pauses between words do not count. */
+  speechLevel: number;
   /** Slots that want this stream by its id. */
   readonly wantedBy: Set<SlotState>;
   /** Codecs that somebody needs instead of what is published, and whether the publisher was asked: see backup-codecs.ts. */

@@ -101,6 +101,9 @@ export function publishTracks(
       session,
       orphanedAtMs: 0,
       order: room.order++,
+      speaking: false,
+      spokeAtMs: 0,
+      speechLevel: 0,
       wantedBy: new Set(),
       backups: new Map(),
     };

@@ -1,8 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { defaultRoomLimits, RoomHost, type RoomInput, type RoomLimits, type RoomOutput } from "../src/index.ts";
 import {
+  AudioLevelsSchema,
   errorName,
   GrantsSchema,
+  MediaKind,
   RoomCommandSchema,
   SessionState,
   Source,
@@ -151,6 +153,29 @@ export class RoomBench {
       ...fields,
     });
     this.handle({ type: "session-status", status });
+  }
+
+  /** What a media node hears: levels by stream, of their first audio track. */
+  levels(levels: Readonly<Record<number, number>>): void {
+    const tracks = Object.entries(levels).map(([streamId]) => {
+      const published = ({ receives }: SessionGrant) => receives.some((one) => one.streamId === Number(streamId));
+      const grant = this.grantOf(published);
+      const mid = grant.receives.find((one) => one.streamId === Number(streamId) && one.kind === MediaKind.AUDIO)?.mid;
+      return { sessionId: grant.sessionId, mid: mid ?? "" };
+    });
+    const values = Object.values(levels);
+    const message = create(AudioLevelsSchema, {
+      nodeId: "node",
+      nodeBootId: this.grantOf(() => true).nodeBootId,
+      rooms: [
+        {
+          appId: "app",
+          roomId: "room",
+          tracks: tracks.map((track, index) => ({ ...track, level: values[index] ?? 0 })),
+        },
+      ],
+    });
+    this.handle({ type: "audio-levels", levels: message });
   }
 
   eventsOf(connectionId: string): RoomEvent[] {

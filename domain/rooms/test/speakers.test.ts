@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionGrant } from "@parley/protocol";
+import { fuzzBudget, fuzzSeed, SeededRandom } from "@parley/testing";
 import { audioVideo, RoomBench } from "./room-bench.ts";
 
 const sections = [
@@ -60,6 +61,71 @@ test("slots do not flicker: a speaker has its time, and a little louder is not e
   speak({ 4: 120 });
   bench.advance(600);
   assert.deepEqual(heard(), [0, 4, 3], "the one who just came keeps its slot");
+});
+
+test("[SIG-5] who begins to speak has a slot at once, and whoever was silent longest gives it", () => {
+  const { bench, streams, heard } = classroom();
+  const say = (levels: Readonly<Record<number, number>>) =>
+    bench.levels(
+      Object.fromEntries(Object.entries(levels).map(([index, level]) => [streams[Number(index)] ?? 0, level])),
+    );
+  bench.advance(100);
+  say({ 0: 95 });
+  bench.advance(100);
+  say({ 0: 40, 2: 95 });
+  bench.advance(2_000);
+  say({ 0: 40, 2: 40, 3: 100 });
+  assert.deepEqual(heard(), [0, 3, 2], "1 never spoke; no tick had to pass");
+  say({ 4: 84 });
+  assert.deepEqual(heard(), [4, 3, 2], "0 spoke before 2 did, and 3 has just begun");
+  assert.equal(
+    bench.valuesOf("watcher", "streamUpdated").filter(({ stream }) => stream?.streamId === streams[4]).length,
+    1,
+    "a level is a sign of life",
+  );
+});
+
+test("[SIG-5] a pause between sentences costs no slot, and muting ends speech at once", () => {
+  const { bench, streams, heard } = classroom();
+  const say = (index: number, level: number) => bench.levels({ [streams[index] ?? 0]: level });
+  for (const index of [0, 1, 2]) say(index, 95);
+  bench.advance(3_000);
+  say(1, 30);
+  bench.advance(600);
+  say(3, 95);
+  assert.deepEqual(heard(), [0, 1, 2], "all three are still speaking, and 3 is no louder");
+  say(1, 95);
+  bench.advance(100);
+  assert.deepEqual(heard(), [0, 1, 2]);
+  say(1, 0);
+  assert.deepEqual(heard(), [0, 3, 2]);
+});
+
+test("[SIG-5] however they take turns: as long as no more speak than there are slots, each of them is heard", () => {
+  const random = new SeededRandom(fuzzSeed(21));
+  const goOn = fuzzBudget(15);
+  for (let run = 0; goOn(run); run += 1) {
+    const { bench, streams, heard } = classroom();
+    let switches = 0;
+    const until = streams.map(() => 0);
+    for (let step = 0; step < 300; step += 1) {
+      // Up to two begin while a third may be in a pause that still counts as speech.
+      const speaking = until.filter((endMs) => endMs + 700 > bench.nowMs).length;
+      if (speaking < 3 && random.chance(0.3)) {
+        until[random.below(streams.length)] = bench.nowMs + 200 + random.below(3_000);
+      }
+      const levels = until.map((endMs) => (endMs > bench.nowMs ? 84 + random.below(30) : random.below(70)));
+      const before = heard().join(" ");
+      bench.levels(Object.fromEntries(streams.map((streamId, index) => [streamId, levels[index] ?? 0])));
+      if (heard().join(" ") !== before) switches += 1;
+      for (const [index, endMs] of until.entries()) {
+        if (endMs > bench.nowMs) assert.ok(heard().includes(index), `seed ${random.seed}: ${index} at step ${step}`);
+      }
+      assert.equal(new Set(heard()).size, 3);
+      bench.advance(100);
+    }
+    assert.ok(switches > 5, `it was a conversation: ${switches}`);
+  }
 });
 
 test("the sound of a picture is in the picture's pair, and nowhere else", () => {

@@ -3,7 +3,16 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type PeerCounters, parseStun } from "@parley/domain-media-control";
 import { subjects } from "@parley/foundation";
-import { Codec, GrantRequestSchema, GrantsWantedSchema, MediaKind, SessionState, errorNumber } from "@parley/protocol";
+import {
+  type AudioLevels,
+  AudioLevelsSchema,
+  Codec,
+  GrantRequestSchema,
+  GrantsWantedSchema,
+  MediaKind,
+  SessionState,
+  errorNumber,
+} from "@parley/protocol";
 import { noSlotCounters, noTrackCounters } from "@parley/testing";
 import { World, av1, opus, pathOf, videoSlot, videoTrack, vp8 } from "./test/world.ts";
 
@@ -553,6 +562,54 @@ describe("media node", () => {
       assert.equal(world.status("p").delivery?.bitrateBps, 500_000);
       assert.equal(world.status("p").delivery?.lossRatio, 0);
       assert.equal(world.status("p").delivery?.pacingDelayMs, 0);
+    });
+
+    it("tells changed sound levels ten times a second: one message for all rooms and tracks, none when nothing changes", async () => {
+      const told: AudioLevels[] = [];
+      world.bus.subscribe(subjects.mediaLevels, ({ payload }) => told.push(fromBinary(AudioLevelsSchema, payload)));
+      const levels = (values: Readonly<Record<string, number>>): void => {
+        for (const [sessionId, audioLevel] of Object.entries(values)) {
+          const track = world.track(sessionId, "a");
+          track.counters = { ...noTrackCounters, packets: 1, audioLevel, lastPacketMonoMs: world.plane.nowMs() };
+        }
+      };
+      const receives = [videoTrack(7), { ...videoTrack(7), mid: "a", kind: MediaKind.AUDIO, payloadTypes: [111] }];
+      await world.grant({ sessionId: "p", receives });
+      await world.grant({ sessionId: "q", receives });
+      await world.grant({ sessionId: "r", roomId: "other", receives });
+      await world.pass(1_000);
+      assert.equal(told.length, 0, "silence is no news");
+      levels({ p: 90, q: 60, r: 100 });
+      await world.pass(100);
+      assert.equal(told.length, 1);
+      const [first] = told;
+      assert.deepEqual([first?.nodeId, first?.nodeBootId], ["node", world.node.bootId]);
+      const plain = (message: AudioLevels | undefined): unknown =>
+        message?.rooms.map((room) => room.tracks.map(({ sessionId, mid, level }) => [sessionId, mid, level]));
+      assert.deepEqual(plain(first), [
+        [
+          ["p", "a", 90],
+          ["q", "a", 60],
+        ],
+        [["r", "a", 100]],
+      ]);
+      levels({ p: 92, q: 59, r: 100 });
+      await world.pass(1_000);
+      assert.equal(told.length, 1, "noise is no change");
+      levels({ p: 2, q: 64 });
+      await world.pass(100);
+      levels({ p: 0 });
+      await world.grant({ sessionId: "q", revision: 2n, closed: true });
+      await world.pass(1_000);
+      assert.deepEqual(told.slice(1).map(plain), [
+        [
+          [
+            ["p", "a", 2],
+            ["q", "a", 64],
+          ],
+        ],
+        [[["p", "a", 0]]],
+      ]);
     });
 
     it("counts", async () => {

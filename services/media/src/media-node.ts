@@ -25,7 +25,14 @@ import {
   type Timer,
   subjects,
 } from "@parley/foundation";
-import { NodeAnnouncementSchema, SessionGrantSchema, SessionStatusSchema, errorNumber } from "@parley/protocol";
+import {
+  AudioLevelsSchema,
+  NodeAnnouncementSchema,
+  SessionGrantSchema,
+  SessionStatusSchema,
+  errorNumber,
+} from "@parley/protocol";
+import { LevelWatch } from "./level-watch.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { SessionHost } from "./session-host.ts";
 import { SessionLoop } from "./session-loop.ts";
@@ -74,6 +81,8 @@ const ANNOUNCE_MS = 250;
 /** One timer serves all sessions: each step takes one bucket of them, so a session has its turn every second. */
 const SWEEP_MS = 50;
 const BUCKETS = 20;
+/** Who speaks is to be heard within 300 ms: the level takes about 100 to rise, this is the rest but for the way. */
+const LEVELS_MS = 100;
 
 const DEFAULT_PROFILES: readonly SrtpProfile[] = ["AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES128_CM_SHA1_80"];
 
@@ -87,6 +96,7 @@ class Node implements MediaNode {
   readonly #grants: GrantTable;
   readonly #grantOptions: GrantTableOptions;
   readonly #loop: SessionLoop;
+  readonly #levels: LevelWatch;
   readonly #unknown: UnknownUfrags;
   readonly #metrics: NodeMetrics;
   readonly #hosts = new Map<string, SessionHost>();
@@ -103,8 +113,10 @@ class Node implements MediaNode {
     this.#grantOptions = { ...DEFAULT_GRANT_TABLE_OPTIONS, ...config.grants };
     this.#grants = new GrantTable(this.bootId, this.#grantOptions);
     this.#metrics = new NodeMetrics(deps.metrics, plane, () => this.#hosts.values());
+    this.#levels = new LevelWatch(plane);
     this.#loop = new SessionLoop({
       plane,
+      levels: this.#levels,
       clock,
       bindings: new BindingTable(),
       certificate: deps.certificate,
@@ -133,7 +145,11 @@ class Node implements MediaNode {
       bus.subscribe(subjects.mediaGrant(nodeId), ({ payload }) => this.#takeGrant(payload)),
       bus.subscribe(subjects.mediaGrantsWanted, () => this.#publishGrants()),
     ];
-    this.#timers = [clock.every(ANNOUNCE_MS, () => this.#announce()), clock.every(SWEEP_MS, () => this.#sweep())];
+    this.#timers = [
+      clock.every(ANNOUNCE_MS, () => this.#announce()),
+      clock.every(SWEEP_MS, () => this.#sweep()),
+      clock.every(LEVELS_MS, () => this.#publishLevels()),
+    ];
     this.#announce();
     this.#deps.logger.info("media node started", { nodeId, bootId: String(this.bootId) });
   }
@@ -269,6 +285,12 @@ class Node implements MediaNode {
       this.#unknown.sweep(nowMs);
     }
     this.#loop.flush();
+  }
+
+  #publishLevels(): void {
+    const { bus, nodeId } = this.#deps;
+    const levels = this.#levels.changes({ nodeId, nodeBootId: this.bootId });
+    if (levels !== undefined) bus.publish(subjects.mediaLevels, toBinary(AudioLevelsSchema, levels));
   }
 
   #publishGrants(): void {

@@ -19,6 +19,8 @@ import type {
   TransportFeedback,
 } from "@parley/domain-media-control";
 import type { Clock, Logger } from "@parley/foundation";
+import { MediaKind } from "@parley/protocol";
+import type { LevelWatch } from "./level-watch.ts";
 import type { SessionHost } from "./session-host.ts";
 
 export interface SessionLoopDeps {
@@ -27,6 +29,7 @@ export interface SessionLoopDeps {
   readonly bindings: BindingTable;
   readonly certificate: DtlsCertificate;
   readonly srtpProfiles: readonly SrtpProfile[];
+  readonly levels: LevelWatch;
   readonly publishStatus: (host: SessionHost) => void;
   readonly logger: Logger;
   readonly onTransportFeedback?: ((sessionId: string, feedback: TransportFeedback) => void) | undefined;
@@ -207,10 +210,11 @@ export class SessionLoop {
         if (host.dtls !== undefined) plane.setSrtpKeys(peer, host.dtls);
         break;
       case "open-track": {
-        const { mid, streamId } = output.options;
+        const { mid, kind, streamId } = output.options;
         const track = plane.openTrack(peer, output.options);
         host.tracks.set(mid, track);
         this.#byTrack.set(track, { host, mid, streamId });
+        if (kind === MediaKind.AUDIO) this.#deps.levels.opened(track, host, mid);
         break;
       }
       case "pause-track": {
@@ -255,7 +259,12 @@ export class SessionLoop {
     if (track === undefined) return;
     this.#deps.plane.closeTrack(track);
     host.tracks.delete(mid);
+    this.#forgetTrack(track);
+  }
+
+  #forgetTrack(track: TrackHandle): void {
     this.#byTrack.delete(track);
+    this.#deps.levels.closed(track);
   }
 
   #closeSlot(host: SessionHost, mid: string): void {
@@ -279,7 +288,7 @@ export class SessionLoop {
     this.#deps.plane.closePeer(host.peer);
     this.#byPeer.delete(host.peer);
     host.peer = undefined;
-    for (const track of host.tracks.values()) this.#byTrack.delete(track);
+    for (const track of host.tracks.values()) this.#forgetTrack(track);
     for (const slot of host.slots.values()) this.#bySlot.delete(slot);
     host.tracks.clear();
     host.slots.clear();

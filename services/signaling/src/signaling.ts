@@ -21,6 +21,7 @@ import {
   type Timer,
 } from "@parley/foundation";
 import {
+  AudioLevelsSchema,
   ConnectionGoneSchema,
   ConnectionPresenceSchema,
   GrantRequestSchema,
@@ -144,6 +145,7 @@ class RoomOwner implements Signaling {
       this.#on(subjects.mediaStatusAll, SessionStatusSchema, (status) =>
         this.#handle({ type: "session-status", status }),
       ),
+      this.#on(subjects.mediaLevels, AudioLevelsSchema, (levels) => this.#handle({ type: "audio-levels", levels })),
       this.#on(subjects.mediaGrantGet, GrantRequestSchema, ({ localUfrag }, raw) => this.#answerGrant(localUfrag, raw)),
       this.#on(subjects.roomCommandAll, RoomCommandSchema, (command, raw) => this.#command(command, raw), { queue }),
       this.#on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), {
