@@ -3,8 +3,10 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { Sizing } from "@parley/app";
 
 const bench = fileURLToPath(new URL("../../bench/media.ts", import.meta.url));
+const program = fileURLToPath(new URL("../../apps/parley/src/main.ts", import.meta.url));
 const limit = { timeout: 120_000 };
 
 interface Line {
@@ -114,3 +116,33 @@ test("an argument that makes no sense is named", async () => {
     /--profile is burst or spread/,
   );
 });
+
+test(
+  "[MED-7] parley bench media sizes the machine: a table and a verdict, and names what is missing",
+  limit,
+  async () => {
+    const args = [program, "bench", "media", "--subscribers", "10", "--seconds", "1"];
+    const text = await promisify(execFile)(process.execPath, args);
+    assert.match(text.stdout, /^ *subscribers +Mb\/s +us\/packet/m);
+    assert.match(text.stdout, /^About \d+ subscribers at \d+ Mb\/s \(1500 kb\/s each\) on this machine; limited by /m);
+    const json = await promisify(execFile)(process.execPath, [...args, "--bitrate", "500", "--json"]);
+    const sizing = JSON.parse(json.stdout) as Sizing;
+    assert.equal(sizing.bitrateKbps, 500);
+    assert.deepEqual(
+      sizing.steps.map(({ subscribers, lost }) => [subscribers, lost]),
+      [[10, 0]],
+    );
+    const [step] = sizing.steps;
+    // Ten times 500 kb/s.
+    assert.ok(step !== undefined && step.megabitPerSecond > 3.5 && step.megabitPerSecond < 6.5, json.stdout);
+    const few = `ulimit -n 250 && exec "$0" "$@"`;
+    await assert.rejects(
+      promisify(execFile)("bash", ["-c", few, process.execPath, ...args]),
+      /too few files \(ulimit -n\)/,
+    );
+    await assert.rejects(
+      promisify(execFile)(process.execPath, [...args, "--bitrate", "0"]),
+      /--bitrate is a whole number/,
+    );
+  },
+);

@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { createPromMetrics } from "@parley/adapter-metrics-prom";
 import { createLogger, CryptoRandom, systemClock } from "@parley/adapter-system";
 import { err, ok, randomId, type Result } from "@parley/foundation";
+import { benchHelp, benchSwitches, readBenchFlags, runBench } from "./bench/bench-command.ts";
 import { parseCommandLine, unknownFlag } from "./command-line.ts";
 import type { Program } from "./composition-root.ts";
 import { devApp, loadConfig } from "./config/load-config.ts";
@@ -20,13 +21,14 @@ const help = `parley serve [--dev] [--config FILE] [--SETTING VALUE ...]     run
   --config FILE         YAML (or PARLEY_CONFIG); config.sample.yaml documents every setting
   --http.port 8080      any setting by its path; PARLEY_HTTP_PORT does the same
 ${tokenHelp}
+${benchHelp}
 parley config check [FILE]     says whether a configuration is valid
 parley version                 prints the version`;
 
 type Flags = readonly (readonly [name: string, text: string])[];
 
 async function main(): Promise<number | undefined> {
-  const line = parseCommandLine(process.argv.slice(2), new Set([...tokenSwitches, "help"]));
+  const line = parseCommandLine(process.argv.slice(2), new Set([...tokenSwitches, ...benchSwitches, "help"]));
   if (!line.ok) return fail(line.error);
   const { words, flags } = line.value;
   if (flags.some(([name]) => name === "help")) return say(help);
@@ -36,6 +38,8 @@ async function main(): Promise<number | undefined> {
       return rest.length === 0 ? serve(flags) : fail(`unexpected: ${rest.join(" ")}`);
     case "token":
       return rest.length === 0 ? printToken(flags) : fail(`unexpected: ${rest.join(" ")}`);
+    case "bench":
+      return rest.join(" ") === "media" ? bench(flags) : fail("parley bench media [flags]");
     case "config":
       return rest[0] === "check" ? checkConfiguration(rest.slice(1), flags) : fail("parley config check [FILE]");
     case "version":
@@ -118,6 +122,19 @@ async function serve(flags: Flags): Promise<number | undefined> {
     `\nParley ${readVersion()} is ready: ${program.pageUrl === "" ? "(no page)" : program.pageUrl}\n\n`,
   );
   return undefined;
+}
+
+async function bench(flags: Flags): Promise<number> {
+  const request = readBenchFlags(flags);
+  if (!request.ok) return fail(request.error);
+  try {
+    return await runBench(request.value, say);
+  } catch (error) {
+    process.stderr.write(
+      `parley: this machine cannot be sized: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    return 1;
+  }
 }
 
 function printToken(flags: Flags): number {

@@ -69,9 +69,9 @@ export class LoadPeers {
     await until(`camera ${name} is connected`, () => this.#load.state(id) === "connected");
   }
 
-  /** `count` further viewers; returns when all are connected. */
+  /** `count` further viewers; returns when they are connected. */
   async join(count: number): Promise<void> {
-    const wanted = this.#viewers.length + count;
+    const wanted = this.#load.states().connected + count;
     await inParallel(count, async () => {
       this.#viewers.push(await this.joinOne());
     });

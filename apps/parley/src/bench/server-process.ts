@@ -61,7 +61,7 @@ export class ServerProcess {
     if (core !== undefined) command.unshift("taskset", "--cpu-list", String(core));
     const [file = "", ...args] = command;
     const child = spawn(file, args, {
-      env: { ...process.env, PARLEY_APPS: `${key}:${secret}` },
+      env: { ...foreignEnvironment(), PARLEY_APPS: `${key}:${secret}` },
       // The fourth is for what a preloaded module has to say.
       stdio: ["ignore", "pipe", "inherit", "pipe"],
     });
@@ -114,6 +114,11 @@ export class ServerProcess {
     await gone;
     clearTimeout(late);
   }
+}
+
+/** Without the settings of a server that is not this one. */
+function foreignEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PARLEY_")));
 }
 
 /** Waits for the line that names the address. */
