@@ -17,6 +17,8 @@ export class NetworkPath implements AsyncDisposable {
   lossRatio = 0;
   /** True: nothing passes, and nobody is told. */
   isDown = false;
+  /** The same for datagrams only. */
+  isMediaDown = false;
   readonly #random = new SeededRandom(20_261_121);
   readonly #flows = new Map<string, Flow>();
   readonly #connections = new Set<{ readonly client: Socket; readonly upstream: Socket; isCut: boolean }>();
@@ -97,7 +99,9 @@ export class NetworkPath implements AsyncDisposable {
   }
 
   #passes(flow: Flow): boolean {
-    return !this.isDown && !flow.isCut && (this.lossRatio === 0 || !this.#random.chance(this.lossRatio));
+    return (
+      !this.isDown && !this.isMediaDown && !flow.isCut && (this.lossRatio === 0 || !this.#random.chance(this.lossRatio))
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

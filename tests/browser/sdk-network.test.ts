@@ -10,6 +10,7 @@ import {
   type ParleyProcess,
   type Person,
 } from "@parley/testing";
+import { DemoPage } from "../demo-stage.ts";
 import { NetworkPath } from "../network-path.ts";
 import { SdkPage } from "../sdk-stage.ts";
 
@@ -155,3 +156,95 @@ test(
     }
   },
 );
+
+test(
+  "[SIG-4] make before break: while there is no way at all the last picture stands, and the next PeerConnection goes on from it",
+  limit,
+  async (t) => {
+    await using call = await startCall("no-way");
+    const phases = new Phases();
+    await call.untilItStands(phases);
+    phases.mark("down");
+    call.path.isMediaDown = true;
+    call.path.cutMedia();
+    // The ICE restart finds nothing, so there are new PeerConnections.
+    const replaced = async (): Promise<boolean> =>
+      (await call.mediaStates()).filter((state) => state.endsWith("receive lost")).length >= pair.length;
+    await until(replaced, { what: "new PeerConnections", deadlineMs: 12_000, phases });
+    phases.mark("replaced");
+    for (const viewer of pair) {
+      const tiles = await call.page.tiles(viewer);
+      assert.deepEqual(
+        tiles.map(({ isShown, isSubscribed }) => ({ isShown, isSubscribed })),
+        [{ isShown: true, isSubscribed: true }],
+        "the last picture stands",
+      );
+    }
+    call.path.isMediaDown = false;
+    phases.mark("up");
+    await call.untilBothSee("when there is a way", backDeadlineMs, phases);
+    t.diagnostic(phases.toString());
+    assert.ok(phases.between("up", "ben sees") < backDeadlineMs, phases.toString());
+    for (const viewer of pair) {
+      const { hidden, seen } = await call.page.faces(viewer);
+      assert.deepEqual(hidden, [], "no tile was ever blank");
+      t.diagnostic(`${viewer}: ${JSON.stringify(seen)}`);
+      const { events } = await call.page.state(viewer);
+      assert.ok(!events.some((event) => event.startsWith("trackUnsubscribed")), "and nothing was taken away");
+    }
+  },
+);
+
+test("[SIG-6] a network that loses: quality goes down for everybody to see, and up again", limit, async (t) => {
+  await using call = await startCall("lossy");
+  const phases = new Phases();
+  await call.untilItStands(phases);
+  const demo = await DemoPage.join(chromium, server, { room: "lossy", name: "carla" });
+  const quality = (viewer: Person, of: Person): Promise<string> =>
+    call.page.room(
+      viewer,
+      `[room.localParticipant, ...room.remoteParticipants.values()].find(({ name }) => name === "${of}").connectionQuality`,
+    );
+  const everybodyIs = async (wanted: string): Promise<void> => {
+    let last: string[] = [];
+    for (const viewer of pair) {
+      await until(
+        async () => {
+          last = await Promise.all(pair.map((of) => quality(viewer, of)));
+          return last.every((one) => one === wanted);
+        },
+        { what: `${viewer} knows that both are ${wanted}`, deadlineMs: 20_000, phases, describe: () => last },
+      );
+    }
+    phases.mark(wanted);
+  };
+  await everybodyIs("good");
+  const mark = (name: string): ReturnType<typeof demo.page.locator> =>
+    demo.page.locator(demo.tile(name)).getByRole("img", { name: /connection/i });
+  await mark("anna").and(demo.page.locator(".quality-good")).waitFor({ timeout: 5_000 });
+  call.path.lossRatio = 0.25;
+  phases.mark("lossy");
+  await everybodyIs("poor");
+  await mark("anna").and(demo.page.locator(".quality-poor")).waitFor({ timeout: 5_000 });
+  const loss = `(async () => {
+    await room.getStats();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return (await room.getStats()).tracks.map(({ direction, kind, lossRatio, jitterMs, bitrateBps }) => ({ direction, kind, lossRatio, jitterMs, bitrateBps }));
+  })()`;
+  const tracks = await call.page.room<{ direction: string; kind: string; lossRatio: number; bitrateBps: number }[]>(
+    "ben",
+    loss,
+  );
+  t.diagnostic(JSON.stringify(tracks));
+  const received = tracks.filter(({ direction, bitrateBps }) => direction === "receive" && bitrateBps > 0);
+  assert.ok(received.some(({ lossRatio }) => lossRatio > 0.05));
+  call.path.lossRatio = 0;
+  phases.mark("clean");
+  await everybodyIs("good");
+  await mark("anna").and(demo.page.locator(".quality-good")).waitFor({ timeout: 5_000 });
+  t.diagnostic(phases.toString());
+  const { events } = await call.page.state("ben");
+  const told = events.filter((event) => event.startsWith("connectionQualityChanged anna"));
+  assert.ok(told.some((event) => event.endsWith("poor")) && told.at(-1)?.endsWith("good"), told.join(", "));
+  await demo.page.close();
+});

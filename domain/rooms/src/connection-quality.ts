@@ -24,18 +24,30 @@ export function pathQuality({ tracks, slots, rttMs }: SessionStatus, nowMs: numb
   return { atMs: nowMs, lossRatio: Math.max(0, ...losses), rttMs };
 }
 
-/** Tells whose connection has become better or worse. May be lost: it is said again with the next change. */
+/** Tells whose connection has become better or worse, and who has come since how everybody's is. */
 export function tellQualities(room: RoomState, nowMs: number): void {
   if (nowMs - room.qualityToldAtMs < tellEveryMs) return;
   room.qualityToldAtMs = nowMs;
   const changed: { participantId: string; quality: Quality }[] = [];
+  const known: { participantId: string; quality: Quality }[] = [];
   for (const member of present(room)) {
     const quality = qualityOf(member, nowMs);
-    if (quality === member.quality) continue;
+    const isNews = quality !== member.quality;
     member.quality = quality;
-    if (isListed(room, member)) changed.push({ participantId: member.participantId, quality });
+    if (!isListed(room, member)) continue;
+    const one = { participantId: member.participantId, quality };
+    if (isNews) changed.push(one);
+    if (quality !== Quality.UNSPECIFIED) known.push(one);
   }
-  if (changed.length > 0) tell(room, followers(room), { case: "qualityChanged", value: { qualities: changed } }, true);
+  const all = followers(room);
+  const newcomers = all.filter((member) => !member.knowsQualities);
+  for (const member of newcomers) member.knowsQualities = true;
+  if (newcomers.length > 0 && known.length > 0)
+    tell(room, newcomers, { case: "qualityChanged", value: { qualities: known } });
+  if (changed.length === 0) return;
+  // May be lost: it is said again with the next change.
+  const others = all.filter((member) => !newcomers.includes(member));
+  tell(room, others, { case: "qualityChanged", value: { qualities: changed } }, true);
 }
 
 /** A member is as well connected as the worst of its sessions. */

@@ -132,6 +132,7 @@ export function newMember(
     dataCredit: room.ports.limits.dataMessageBurst,
     dataCreditAtMs: nowMs,
     quality: 0,
+    knowsQualities: false,
   };
 }
 

@@ -80,6 +80,7 @@ function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): M
     dataCredit: 0,
     dataCreditAtMs: nowMs,
     quality: 0,
+    knowsQualities: false,
   };
   room.members.set(member.participantId, member);
   room.byConnection.set(connectionId, member);

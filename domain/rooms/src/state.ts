@@ -79,6 +79,8 @@ export interface Member {
   dataCreditAtMs: number;
   /** As it was told last. */
   quality: Quality;
+  /** Has been told how everybody is connected, and hears of changes. */
+  knowsQualities: boolean;
 }
 
 export interface StreamState {

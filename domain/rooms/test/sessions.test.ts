@@ -291,6 +291,22 @@ test("a node that knows a ufrag not yet granted gets the grant by it", () => {
   assert.equal(bench.host.grantByUfrag(answer.response.result.value.iceUfrag), undefined);
 });
 
+test("who comes later is told how everybody is connected, once", () => {
+  const { bench } = pair();
+  const report = (): void => {
+    bench.report(bench.grantOf(publisher), { rttMs: 20, tracks: [{ mid: "1", live: true, lossRatio: 0.2 }] });
+    bench.advance(2_000);
+  };
+  report();
+  bench.join("carol");
+  report();
+  const told = (): (Quality | undefined)[] =>
+    bench.valuesOf("carol", "qualityChanged").flatMap(({ qualities }) => qualities.map(({ quality }) => quality));
+  assert.deepEqual(told(), [Quality.POOR]);
+  report();
+  assert.deepEqual(told(), [Quality.POOR]);
+});
+
 test("whose connection becomes worse is told, and whose node says nothing any more", () => {
   const { bench } = pair();
   const last = () =>
