@@ -35,6 +35,39 @@ async function hostOf(room: string): Promise<Room> {
   return host;
 }
 
+test(
+  "[SIG-6] the preview: another microphone is opened, the one before is closed, the meter shows it",
+  limit,
+  async () => {
+    const anna = await DemoPage.open(chromium, server, { room: "mirror", name: "Anna" });
+    await anna.holds({ cameras: 1, microphones: 1 });
+    const choice = anna.page.getByRole("combobox", { name: "Microphone" });
+    // Names and ids come with the permission.
+    await choice.locator("option").nth(1).waitFor({ state: "attached" });
+    const others = await choice
+      .locator("option")
+      .evaluateAll((all) =>
+        all.map((one) => (one as HTMLOptionElement).value).filter((id) => id !== "" && id !== "default"),
+      );
+    const [wanted = ""] = others;
+    assert.notEqual(wanted, "");
+    await choice.selectOption(wanted);
+    await anna.page.waitForFunction((deviceId) => {
+      const { captured } = (globalThis as unknown as { demoWatch: { captured: readonly MediaStreamTrack[] } })
+        .demoWatch;
+      const live = captured.filter(({ kind, readyState }) => kind === "audio" && readyState === "live");
+      return live.length === 1 && live[0]?.getSettings().deviceId === deviceId;
+    }, wanted);
+    await anna.page.locator(".level-meter .is-lit").first().waitFor();
+    await anna.click("Microphone");
+    await anna.holds({ cameras: 1, microphones: 0 });
+    await anna.click("Camera");
+    await anna.holds({ cameras: 0, microphones: 0 });
+    await anna.reads("Your camera is off");
+    await anna.page.close();
+  },
+);
+
 test("[SIG-6] camera and microphone refused: the demo says what to do, and joins without", limit, async () => {
   const refusing = await startChromium({ denyCapture: true });
   try {

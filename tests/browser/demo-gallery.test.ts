@@ -137,6 +137,23 @@ async function hasPicture(demo: DemoPage, name: string, kind: "person" | "screen
   );
 }
 
+/** The user's choice counts more than the system's, and lasts. */
+async function chooseColours(demo: DemoPage): Promise<void> {
+  const background = (): Promise<string> => demo.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  const choose = async (colours: string): Promise<void> => {
+    await demo.click("Settings");
+    await demo.page.getByLabel("Colours").selectOption(colours);
+    await demo.page.keyboard.press("Escape");
+    await demo.page.getByRole("dialog").waitFor({ state: "detached" });
+  };
+  await choose("dark");
+  const dark = await background();
+  assert.notEqual(dark, light);
+  await choose("system");
+  assert.equal(await background(), light);
+}
+
 test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, settings, end", limit, async () => {
   const room = "design-review";
   const anna = await DemoPage.open(chromium, server, { room, name: "Anna Berg", host: true, portrait: 0 });
@@ -144,6 +161,7 @@ test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, s
   await anna.page.locator(".preview video").waitFor();
   await anna.page.locator(".level-meter .is-lit").first().waitFor();
   await shots.take(anna, "form", "all");
+  await chooseColours(anna);
   await anna.click("Join");
   await anna.inMeeting();
   await anna.reads("Nobody else is here yet");
@@ -161,6 +179,11 @@ test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, s
   await shots.take(anna, "meeting", "all");
   await anna.click("Speaker view");
   await anna.page.getByRole("button", { name: "Grid view", exact: true }).waitFor();
+  // She speaks, and so she is large.
+  await anna.page.waitForFunction((selector) => {
+    const large = document.querySelector(selector);
+    return large !== null && large.clientWidth > innerWidth * 0.7;
+  }, anna.tile("Mira Okafor"));
   await shots.take(anna, "speaker", "all");
   await anna.click("Grid view");
 
