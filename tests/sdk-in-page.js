@@ -44,7 +44,7 @@ globalThis.sdkTest = (() => {
         entry.events.push({
           event,
           atMs: performance.now(),
-          what: args.map((one) => one?.name ?? one?.code ?? String(one)),
+          what: args.map((one) => one?.code ?? one?.name ?? String(one)),
         });
       });
     }

@@ -121,7 +121,7 @@ function takeStream(room: RoomState, session: SessionState, owned: OwnedStream):
     exclusive: exclusiveName,
     attributes: new Map(Object.entries(stream.attributes)),
     tracks: new Map(
-      stream.tracks.map(({ mid, kind, source, muted, width, height }) => [
+      stream.tracks.map(({ mid, kind, source, muted, width, height, backupOf }) => [
         mid,
         {
           mid,
@@ -130,6 +130,7 @@ function takeStream(room: RoomState, session: SessionState, owned: OwnedStream):
           muted,
           width,
           height,
+          backupOf,
           order: room.order++,
           live: false,
           codec: 0,

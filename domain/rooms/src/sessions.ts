@@ -236,8 +236,10 @@ function takePublished(room: RoomState, session: SessionState, plan: SectionPlan
     const accepted = [...plan.published].flatMap(([mid, { section, stream }]) => {
       const receive = received.get(mid);
       if (stream !== planned || receive === undefined) return [];
-      const { source, muted, width, height } = section.value;
-      return [{ mid, kind: receive.kind, source, muted, width, height }];
+      const { source, muted, width, height, backupOf } = section.value;
+      // Only of what is there, so that what others are told makes sense.
+      const original = plan.published.get(backupOf)?.stream === planned && backupOf !== mid ? backupOf : "";
+      return [{ mid, kind: receive.kind, source, muted, width, height, backupOf: original }];
     });
     if (accepted.length > 0) publishTracks(room, session, aliveOrNew(room, planned), accepted);
   }

@@ -34,7 +34,7 @@ export function tracksFor(slot: SlotState, stream: StreamState): TrackState[] {
   const kind = slot.kind === MediaKind.AUDIO ? TrackKind.AUDIO : TrackKind.VIDEO;
   const wanted = slot.desired.type === "stream" ? slot.desired.trackMid : "";
   const tracks = [...stream.tracks.values()].filter(
-    (track) => track.kind === kind && (wanted === "" || track.mid === wanted),
+    (track) => track.kind === kind && (wanted === "" || track.mid === wanted || track.backupOf === wanted),
   );
   return tracks.sort((a, b) => a.order - b.order);
 }

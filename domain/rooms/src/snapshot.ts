@@ -63,8 +63,8 @@ export function streamOf(stream: StreamState): Stream {
 }
 
 function trackOf(track: TrackState): MessageInitShape<typeof TrackSchema> {
-  const { mid, kind, source, muted, live, width, height } = track;
-  return { mid, kind, source, muted, live, width, height, codec: codecName(track.codec) };
+  const { mid, kind, source, muted, live, width, height, backupOf } = track;
+  return { mid, kind, source, muted, live, width, height, backupOf, codec: codecName(track.codec) };
 }
 
 /** As in SDP; empty when it is not known, or newer than we are. */

@@ -112,6 +112,8 @@ export interface TrackState {
   readonly kind: TrackKind;
   readonly source: Source;
   readonly order: number;
+  /** Mid of the track that this one repeats in another codec; else empty. */
+  readonly backupOf: string;
   width: number;
   height: number;
   muted: boolean;

@@ -79,6 +79,8 @@ export interface AcceptedTrack {
   readonly muted: boolean;
   readonly width: number;
   readonly height: number;
+  /** Mid of another of these; else empty. */
+  readonly backupOf: string;
 }
 
 /** Puts the tracks that `session` now publishes to a planned stream; tells everybody. */

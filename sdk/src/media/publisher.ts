@@ -161,11 +161,12 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
   }
 
   sections(): SectionInit[] {
-    return this.#entries.flatMap(({ outgoing, transceiver }): SectionInit[] => {
+    return this.#entries.flatMap(({ outgoing, transceiver, backupOf: original }): SectionInit[] => {
       const mid = transceiver?.mid;
       if (mid === undefined || mid === null) return [];
       const { stream, source, muted, width, height, streamAttributes } = outgoing;
-      const value = { stream, source: sourceToWire(source), muted, width, height, streamAttributes };
+      const backupOf = this.#entries.find((entry) => entry.outgoing === original)?.transceiver?.mid ?? "";
+      const value = { stream, source: sourceToWire(source), muted, width, height, streamAttributes, backupOf };
       return [{ mid, use: { case: "publish", value } }];
     });
   }

@@ -1,4 +1,4 @@
-import { Source, type Participant as WireParticipant, type Stream, type Track } from "@parley/protocol";
+import type { Participant as WireParticipant, Stream } from "@parley/protocol";
 import { TypedEmitter } from "../api/emitter.ts";
 import type { LeaveReason } from "../api/values.ts";
 import { RemoteParticipantState } from "./remote-participant.ts";
@@ -65,7 +65,8 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
       }
       return;
     }
-    const tracks = stream.tracks.filter((track, index) => !isBackup(track, stream.tracks.slice(0, index)));
+    // The same picture in another codec, for those who cannot decode the first: the server chooses.
+    const tracks = stream.tracks.filter(({ backupOf }) => backupOf === "");
     const present = new Set(tracks.map(({ mid }) => publicationId(stream.streamId, mid)));
     for (const publication of [...participant.publications.values()]) {
       if (publication.streamId === stream.streamId && !present.has(publication.id))
@@ -101,11 +102,4 @@ export class RemoteRoster extends TypedEmitter<RemoteRosterEvents> {
     publication.close();
     this.emit("unpublished", publication, participant);
   }
-}
-
-/** The same source again is the same picture in another codec, for those who cannot decode the first: the server chooses. */
-function isBackup(track: Track, before: readonly Track[]): boolean {
-  return (
-    track.source !== Source.CUSTOM && before.some(({ kind, source }) => kind === track.kind && source === track.source)
-  );
 }
