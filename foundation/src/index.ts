@@ -1,5 +1,6 @@
 export * from "./bus.ts";
 export * from "./clock.ts";
+export * from "./fence.ts";
 export * from "./ids.ts";
 export * from "./ip-address.ts";
 export * from "./logger.ts";

@@ -27,7 +27,9 @@ export const subjects = {
   roomTransfer: (appId: string, roomId: string): string =>
     `room.${subjectToken(appId)}.${subjectToken(roomId)}.transfer`,
   roomTransferAll: "room.*.*.transfer",
-  /** RoomEventDelivery, to the process that holds the connection. */
+  /** RoomEventDelivery, to a process that holds connections, for all of them that it concerns. */
+  ownerEvent: (ownerId: string): string => `owner.${subjectToken(ownerId)}.event`,
+  /** RoomEventDelivery, to whoever holds the connection. */
   connectionEvent: (connectionId: string): string => `conn.${mintedToken(connectionId)}.event`,
   /** ConnectionPresence, every second, by every process that holds connections. */
   connectionPresence: "conn.presence",

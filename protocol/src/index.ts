@@ -1,6 +1,7 @@
 export * from "./errors/close-codes.ts";
 export * from "./errors/error-table.ts";
 export * from "./gen/parley/bus/v1/access_pb.ts";
+export * from "./gen/parley/bus/v1/fence_pb.ts";
 export * from "./gen/parley/bus/v1/room_pb.ts";
 export * from "./gen/parley/bus/v1/session_pb.ts";
 export * from "./gen/parley/client/v1/connection_pb.ts";

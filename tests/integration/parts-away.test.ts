@@ -140,6 +140,10 @@ class Server implements AsyncDisposable {
     return fetch(new URL(path, this.api.url), { method, headers, ...(body === undefined ? {} : { body }) });
   }
 
+  async metrics(): Promise<string> {
+    return (await this.#shared.metrics.collect()).text;
+  }
+
   async enter(user: string): Promise<Room> {
     const room = new Room();
     this.#rooms.push(room);
@@ -292,6 +296,30 @@ test("[SIG-4] an owner that slept for 3 s while another took over writes nothing
   await server.watch();
   await server.untilAllWatch();
 });
+
+test(
+  "[SIG-4] a join that an owner slept over is carried out once: the sleeper wakes, does it too, and the node refuses its grant",
+  limit,
+  async () => {
+    await using server = await withTwoViewers();
+    const second = server.addSignaling();
+    const { part, signaling } = server.first;
+    part.pause();
+    // It waits in the sleeper's queue, and is asked again of whoever owns the room then.
+    const joining = server.watch();
+    await until(() => second.rooms === 1, { what: "the other one has the room", deadlineMs: 5_000 });
+    await joining;
+    await server.untilAllWatch();
+    const { sessions } = server.node;
+    assert.equal(sessions, 4);
+    part.resume();
+    await until(() => signaling.rooms === 0, { what: "the sleeper lets go", deadlineMs: 2_000 });
+    await wait(500);
+    assert.equal(server.node.sessions, sessions, "no session that nobody asked for");
+    assert.match(await server.metrics(), /^parley_media_grants_total\{[^}]*"fenced"[^}]*\} [1-9]/m);
+    await server.unharmed(() => wait(800));
+  },
+);
 
 test("[SIG-2] a join is answered while the media node is paused, and media comes when it goes on", limit, async () => {
   await using server = await withTwoViewers();

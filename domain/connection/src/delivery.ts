@@ -1,12 +1,17 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { RoomEventSchema } from "@parley/protocol";
+import type { FenceValue } from "@parley/foundation";
+import { FenceSchema, RoomEventSchema } from "@parley/protocol";
 
 /** A `parley.bus.v1.RoomEventDelivery`, read only as far as the gateway needs; the event stays encoded. */
 export interface Delivery {
   readonly appId: string;
   readonly event: Uint8Array;
   readonly lossy: boolean;
+  /** Whose word it is; absent: of a sender that has no fence. */
+  readonly fence: FenceValue | undefined;
+  /** For whom, where it came for several; none: for the connection whose subject it came on. */
+  readonly connectionIds: readonly string[];
   /** What the event means for the rooms of the connection. */
   readonly membership: MembershipChange | undefined;
 }
@@ -25,14 +30,20 @@ export function readDelivery(payload: Uint8Array): Delivery | undefined {
     let appId = "";
     let event: Uint8Array | undefined;
     let lossy = false;
+    let fence: FenceValue | undefined;
+    const connectionIds: string[] = [];
     while (reader.pos < reader.len) {
       const [field, wireType] = reader.tag();
       if (field === 1 && wireType === WireType.LengthDelimited) appId = reader.string();
       else if (field === 2 && wireType === WireType.LengthDelimited) event = reader.bytes();
       else if (field === 3 && wireType === WireType.Varint) lossy = reader.bool();
+      else if (field === 4 && wireType === WireType.LengthDelimited) fence = fromBinary(FenceSchema, reader.bytes());
+      else if (field === 5 && wireType === WireType.LengthDelimited) connectionIds.push(reader.string());
       else reader.skip(wireType, field);
     }
-    return event === undefined ? undefined : { appId, event, lossy, membership: membershipOf(event) };
+    return event === undefined
+      ? undefined
+      : { appId, event, lossy, fence, connectionIds, membership: membershipOf(event) };
   } catch {
     return undefined;
   }

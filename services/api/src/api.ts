@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { forgetfulRevocations } from "@parley/domain-access";
-import { randomId, TrustedProxies, type Timer } from "@parley/foundation";
+import { FenceGuard, randomId, TrustedProxies, type Timer } from "@parley/foundation";
 import type { FastifyInstance } from "fastify";
 import { AddressLimiter } from "./address-limiter.ts";
 import { buildApp } from "./app.ts";
@@ -45,12 +45,14 @@ class HttpApi implements Api {
 
   constructor(deps: ApiDeps) {
     const { bus, clock, random, config } = deps;
+    const ownerId = `api-${randomId(random)}`;
+    const fences = new FenceGuard();
     const store = deps.revocationStore ?? forgetfulRevocations;
     this.#context = {
       ...deps,
       revocations: new Revocations({ ...deps, store, onRevoked: () => this.#endRevoked() }),
-      rooms: new RoomClient(bus, clock),
-      resources: new Resources({ bus, clock, ownerId: `api-${randomId(random)}` }),
+      rooms: new RoomClient({ bus, clock, ownerId, fences }),
+      resources: new Resources({ bus, clock, ownerId, fences }),
       nodes: new NodeWatch(bus, clock),
       joins: new AddressLimiter(config.joinsPerSecondPerAddress),
       requests: new AddressLimiter(config.joinsPerSecondPerAddress * requestsPerJoin),

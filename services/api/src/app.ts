@@ -52,8 +52,8 @@ export function buildApp(context: ApiContext, certificate: Certificate | undefin
     addCors(request, reply, { origins: context.config.corsOrigins });
     void reply.header("x-content-type-options", "nosniff");
   });
-  // Each path takes one content type; the other one is as wrong as any.
-  app.addHook("preValidation", async (request, reply) => {
+  // Each path takes one content type; the other ones are as wrong as any, and are not read.
+  app.addHook("preParsing", async (request, reply) => {
     const expected = expectedType(request);
     if (expected !== undefined && mediaType(request) !== expected) return refuseType(request, reply);
   });

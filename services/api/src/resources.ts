@@ -1,12 +1,13 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { VerifiedToken } from "@parley/domain-access";
-import { subjects, type Bus, type Clock, type Subscription, type Timer } from "@parley/foundation";
+import { subjects, type Bus, type Clock, type FenceGuard, type Subscription, type Timer } from "@parley/foundation";
 import {
   ClientSessionState,
   ConnectionPresenceSchema,
   RoomEventDeliverySchema,
   type ErrorName,
   type RoomEvent,
+  type RoomEventDelivery,
 } from "@parley/protocol";
 import { ofWire } from "./problem.ts";
 
@@ -36,6 +37,8 @@ export interface ResourcesDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly ownerId: string;
+  /** Against former owners of rooms. */
+  readonly fences: FenceGuard;
 }
 
 /** The living sessions of this process, and why some are no more. */
@@ -43,10 +46,12 @@ export class Resources {
   readonly #deps: ResourcesDeps;
   readonly #live = new Map<string, Resource>();
   readonly #ended = new Map<string, { readonly reason: ErrorName; readonly atMs: number }>();
+  readonly #events: Subscription;
   readonly #timer: Timer;
 
   constructor(deps: ResourcesDeps) {
     this.#deps = deps;
+    this.#events = deps.bus.subscribe(subjects.ownerEvent(deps.ownerId), ({ payload }) => this.#delivered(payload));
     this.#timer = deps.clock.every(presenceMs, () => this.#announce());
   }
 
@@ -56,7 +61,7 @@ export class Resources {
 
   /** Listens for what becomes of connection `id`; to be called before the command that makes it a participant. */
   listen(id: string): Subscription {
-    return this.#deps.bus.subscribe(subjects.connectionEvent(id), ({ payload }) => this.#event(id, payload));
+    return this.#deps.bus.subscribe(subjects.connectionEvent(id), ({ payload }) => this.#delivered(payload, id));
   }
 
   /** Undefined when the session has ended while it was being made. */
@@ -82,20 +87,24 @@ export class Resources {
   /** Ends everything; returns what was alive. */
   close(): Resource[] {
     this.#timer.cancel();
+    this.#events.unsubscribe();
     const all = [...this.#live.values()];
     for (const { id } of all) this.remove(id);
     return all;
   }
 
-  #event(id: string, payload: Uint8Array): void {
-    let event: RoomEvent | undefined;
+  /** An event for several resources, or on the subject of one. */
+  #delivered(payload: Uint8Array, ...ids: readonly string[]): void {
+    let delivery: RoomEventDelivery;
     try {
-      event = fromBinary(RoomEventDeliverySchema, payload).event;
+      delivery = fromBinary(RoomEventDeliverySchema, payload);
     } catch {
       return;
     }
+    const { event, fence, connectionIds } = delivery;
     const reason = event === undefined ? undefined : endReason(event);
-    if (reason !== undefined) this.#end(id, reason);
+    if (reason === undefined || !this.#deps.fences.admits(fence)) return;
+    for (const id of ids.length > 0 ? ids : connectionIds) this.#end(id, reason);
   }
 
   /** Ends those that are meant, for a reason that their clients are told when they ask. */

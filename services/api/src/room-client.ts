@@ -1,12 +1,13 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
-import { BusError, err, ok, subjects, type Bus, type Clock, type Result } from "@parley/foundation";
+import { BusError, err, ok, subjects, type Bus, type Clock, type FenceGuard, type Result } from "@parley/foundation";
 import {
   ConnectionGoneSchema,
   parleyError,
   RoomCommandReplySchema,
   RoomCommandSchema,
   type ParleyError,
+  type RoomCommandReply,
   type RoomRequestSchema,
   type RoomResponse,
 } from "@parley/protocol";
@@ -15,6 +16,18 @@ import { ofWire } from "./problem.ts";
 /** One try; the bus may lose a message, and a repeat under the same id is answered without being done twice. */
 const attemptMs = 1_500;
 const attempts = 3;
+
+/** When the one who answered does not own the room any more, who does is asked after this. */
+const fencedRetryMs = 100;
+
+export interface RoomClientDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  /** Of this process, as in its announcements of presence. */
+  readonly ownerId: string;
+  /** Against former owners of rooms. */
+  readonly fences: FenceGuard;
+}
 
 export interface RoomCaller {
   readonly connectionId: string;
@@ -25,12 +38,10 @@ export interface RoomCaller {
 
 /** Commands to the owners of rooms: the same that clients of the gateway send. */
 export class RoomClient {
-  readonly #bus: Bus;
-  readonly #clock: Clock;
+  readonly #deps: RoomClientDeps;
 
-  constructor(bus: Bus, clock: Clock) {
-    this.#bus = bus;
-    this.#clock = clock;
+  constructor(deps: RoomClientDeps) {
+    this.#deps = deps;
   }
 
   async command(
@@ -50,7 +61,8 @@ export class RoomClient {
         grants: roomGrantsOf(caller.token),
         request: { roomId, method },
         localIp: caller.localIp,
-        deadlineUnixMs: BigInt(Math.round(this.#clock.unixMs() + attempts * attemptMs)),
+        deadlineUnixMs: BigInt(Math.round(this.#deps.clock.unixMs() + attempts * attemptMs)),
+        ownerId: this.#deps.ownerId,
       }),
     );
     return this.#attempt(subjects.roomCommand(appId, roomId), payload, attempts);
@@ -59,12 +71,17 @@ export class RoomClient {
   /** The connection is over: its participant leaves. */
   gone(appId: string, connectionId: string): void {
     const message = create(ConnectionGoneSchema, { appId, connectionId });
-    this.#bus.publish(subjects.connectionGone, toBinary(ConnectionGoneSchema, message));
+    this.#deps.bus.publish(subjects.connectionGone, toBinary(ConnectionGoneSchema, message));
   }
 
   async #attempt(subject: string, payload: Uint8Array, left: number): Promise<Result<RoomResponse, ParleyError>> {
     try {
-      return readReply(await this.#bus.request(subject, payload, { timeoutMs: attemptMs }));
+      const { bus, clock, fences } = this.#deps;
+      const reply = fromBinary(RoomCommandReplySchema, await bus.request(subject, payload, { timeoutMs: attemptMs }));
+      if (fences.admits(reply.fence)) return resultOf(reply);
+      if (left <= 1) return err(parleyError("unavailable"));
+      await new Promise<void>((resolve) => void clock.after(fencedRetryMs, resolve));
+      return this.#attempt(subject, payload, left - 1);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       if (error.code === "timeout" && left > 1) return this.#attempt(subject, payload, left - 1);
@@ -73,8 +90,7 @@ export class RoomClient {
   }
 }
 
-function readReply(bytes: Uint8Array): Result<RoomResponse, ParleyError> {
-  const { result } = fromBinary(RoomCommandReplySchema, bytes);
+function resultOf({ result }: RoomCommandReply): Result<RoomResponse, ParleyError> {
   if (result.case === "response") return ok(result.value);
   return err(result.case === "error" ? ofWire(result.value) : parleyError("internal"));
 }

@@ -15,7 +15,15 @@ import {
   type AdmissionOutput,
   type SocketTicket,
 } from "@parley/domain-connection";
-import { randomId, subjects, toBase64url, TrustedProxies, type Subscription, type Timer } from "@parley/foundation";
+import {
+  FenceGuard,
+  randomId,
+  subjects,
+  toBase64url,
+  TrustedProxies,
+  type Subscription,
+  type Timer,
+} from "@parley/foundation";
 import {
   closeCodes,
   errorBody,
@@ -27,6 +35,7 @@ import {
 } from "@parley/protocol";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { ClientSocket } from "./client-socket.ts";
+import { Deliveries } from "./deliveries.ts";
 import type { GatewayConfig } from "./config.ts";
 import { gatewayMetrics, type GatewayMetrics } from "./gateway-metrics.ts";
 import { HeldConnection } from "./held-connection.ts";
@@ -92,9 +101,12 @@ class WebSocketGateway implements Gateway {
   readonly #visitors = new Set<Visitor>();
   /** By resume token. */
   readonly #held = new Map<string, HeldConnection>();
+  readonly #byConnection = new Map<string, HeldConnection>();
   /** In the order in which they were made. */
   readonly #users = new Map<string, User>();
   readonly #timers: readonly Timer[];
+  readonly #deliveries: Deliveries;
+  readonly #events: Subscription;
   readonly #revocations: Subscription;
   #state: "open" | "draining" | "closed" = "open";
 
@@ -120,6 +132,8 @@ class WebSocketGateway implements Gateway {
       deps.clock.every(config.tickPeriodMs, () => this.#tick()),
       deps.clock.every(config.presencePeriodMs, () => announcePresence(deps.bus, deps.ownerId, this.#held.values())),
     ];
+    this.#deliveries = new Deliveries(new FenceGuard(), deps.logger);
+    this.#events = deps.bus.subscribe(subjects.ownerEvent(deps.ownerId), ({ payload }) => this.#deliver(payload));
     this.#revocations = deps.bus.subscribe(subjects.accessRevocations, ({ payload }) => this.#revoked(payload));
     // What was revoked before we started.
     deps.bus.publish(subjects.accessRevocationsWanted, new Uint8Array());
@@ -187,9 +201,11 @@ class WebSocketGateway implements Gateway {
   close(): void {
     this.#state = "closed";
     for (const timer of this.#timers) timer.cancel();
+    this.#events.unsubscribe();
     this.#revocations.unsubscribe();
     for (const held of this.#held.values()) held.release();
     this.#held.clear();
+    this.#byConnection.clear();
     this.#users.clear();
     for (const ws of this.#server.clients) ws.terminate();
     this.#server.close();
@@ -330,13 +346,16 @@ class WebSocketGateway implements Gateway {
       token,
       deps: this.#deps,
       metrics: this.#metrics,
+      deliveries: this.#deliveries,
       onEnded: () => {
         this.#held.delete(connection.resumeToken);
+        this.#byConnection.delete(connection.connectionId);
         this.#forgetOfUser(held);
         announceGone(this.#deps.bus, connection.appId, connection.connectionId);
       },
     });
     this.#held.set(connection.resumeToken, held);
+    this.#byConnection.set(connection.connectionId, held);
     user.held.add(held);
     return held;
   }
@@ -380,6 +399,14 @@ class WebSocketGateway implements Gateway {
     const value = { error: toWireError(error), reconnect, retryAfterMs: close === "later" ? refusedRetryAfterMs : 0 };
     visitor.socket.send(encodeServerFrame({ frame: { case: "disconnect", value } }));
     visitor.socket.close(closeCodes[close].code, error.name);
+  }
+
+  /** What a room tells several connections of ours at once. */
+  #deliver(payload: Uint8Array): void {
+    const delivery = this.#deliveries.read(payload);
+    for (const connectionId of delivery?.connectionIds ?? []) {
+      if (delivery !== undefined) this.#byConnection.get(connectionId)?.deliver(delivery);
+    }
   }
 
   /** Who has a revoked token is told and gone at once, also when waiting for a resume. */

@@ -1,20 +1,12 @@
 import type { VerifiedToken } from "@parley/domain-access";
-import { readDelivery, type Connection, type ConnectionInput, type Delivery } from "@parley/domain-connection";
+import type { Connection, ConnectionInput, Delivery } from "@parley/domain-connection";
 import { subjects, type Subscription } from "@parley/foundation";
 import { parleyError } from "@parley/protocol";
 import type { ClientSocket } from "./client-socket.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { GatewayMetrics } from "./gateway-metrics.ts";
 import type { GatewayDeps } from "./ports.ts";
 import { RoomCommands } from "./room-commands.ts";
-
-/** Deliveries that go to several connections are the same bytes: read once. */
-const deliveries = new WeakMap<Uint8Array, { readonly delivery: Delivery | undefined }>();
-
-function deliveryOf(payload: Uint8Array): Delivery | undefined {
-  let entry = deliveries.get(payload);
-  if (entry === undefined) deliveries.set(payload, (entry = { delivery: readDelivery(payload) }));
-  return entry.delivery;
-}
 
 /** A connection with what it does in the world: its socket of the moment, its commands, its subscription. */
 export class HeldConnection {
@@ -33,6 +25,7 @@ export class HeldConnection {
     readonly token: VerifiedToken;
     readonly deps: GatewayDeps;
     readonly metrics: GatewayMetrics;
+    readonly deliveries: Deliveries;
     readonly onEnded: (held: HeldConnection) => void;
   }) {
     this.connection = options.connection;
@@ -47,19 +40,26 @@ export class HeldConnection {
       clock,
       logger,
       connectionId,
+      ownerId: options.deps.ownerId,
+      fences: options.deliveries.fences,
       localIp: () => this.#localIp,
       onAnswer: (requestId, result) => {
         this.#apply({ type: "answered", requestId, result, bufferedBytes: this.#bufferedBytes });
       },
     });
     this.#subscription = bus.subscribe(subjects.connectionEvent(connectionId), ({ payload }) => {
-      const delivery = deliveryOf(payload);
-      if (delivery === undefined || delivery.appId !== this.#token.appId) {
-        logger.error("a delivery that is not for this connection's app was dropped", { connectionId });
-        return;
-      }
-      this.#apply({ type: "event", delivery, bufferedBytes: this.#bufferedBytes });
+      const delivery = options.deliveries.read(payload);
+      if (delivery !== undefined) this.deliver(delivery);
     });
+  }
+
+  deliver(delivery: Delivery): void {
+    const { appId, connectionId } = this.connection;
+    if (delivery.appId !== appId) {
+      this.#deps.logger.error("a delivery that is not for this connection's app was dropped", { connectionId });
+      return;
+    }
+    this.#apply({ type: "event", delivery, bufferedBytes: this.#bufferedBytes });
   }
 
   get token(): VerifiedToken {

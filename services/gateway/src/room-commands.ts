@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
 import { CommandLane, toWireError, type CommandResult, type LaneOutput } from "@parley/domain-connection";
-import { BusError, subjects, type Bus, type Clock, type Logger } from "@parley/foundation";
+import { BusError, subjects, type Bus, type Clock, type FenceGuard, type Logger } from "@parley/foundation";
 import { parleyError, RoomCommandReplySchema, RoomCommandSchema, type RoomRequest } from "@parley/protocol";
 
 export interface RoomCommandInput {
@@ -17,6 +17,8 @@ export class RoomCommands {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #connectionId: string;
+  readonly #ownerId: string;
+  readonly #fences: FenceGuard;
   readonly #localIp: () => string;
   readonly #onAnswer: (requestId: number, result: CommandResult) => void;
   readonly #lanes = new Map<string, CommandLane<Uint8Array>>();
@@ -27,6 +29,9 @@ export class RoomCommands {
     readonly clock: Clock;
     readonly logger: Logger;
     readonly connectionId: string;
+    /** Of this process. */
+    readonly ownerId: string;
+    readonly fences: FenceGuard;
     readonly localIp: () => string;
     readonly onAnswer: (requestId: number, result: CommandResult) => void;
   }) {
@@ -34,6 +39,8 @@ export class RoomCommands {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#connectionId = options.connectionId;
+    this.#ownerId = options.ownerId;
+    this.#fences = options.fences;
     this.#localIp = options.localIp;
     this.#onAnswer = options.onAnswer;
   }
@@ -55,6 +62,7 @@ export class RoomCommands {
         request: input.request,
         localIp: this.#localIp(),
         deadlineUnixMs: BigInt(deadlineUnixMs),
+        ownerId: this.#ownerId,
       }),
     );
     const subject = subjects.roomCommand(input.token.appId, roomId);
@@ -90,9 +98,12 @@ export class RoomCommands {
     lane: CommandLane<Uint8Array>,
     { id, command, timeoutMs }: Extract<LaneOutput<Uint8Array>, { type: "send" }>,
   ): Promise<void> {
-    let result: CommandResult;
+    let result: CommandResult | undefined;
     try {
-      result = readReply(await this.#bus.request(subject, command, { timeoutMs, signal: this.#abort.signal }));
+      result = readReply(
+        this.#fences,
+        await this.#bus.request(subject, command, { timeoutMs, signal: this.#abort.signal }),
+      );
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       const code = error instanceof BusError ? error.code : "closed";
@@ -101,15 +112,22 @@ export class RoomCommands {
       return;
     }
     if (this.#abort.signal.aborted) return;
+    if (result === undefined) {
+      // As if nobody owned the room: the new owner is asked in a moment.
+      this.#carryOut(subject, lane, lane.failed(id, "no-responders", this.#clock.monoMs()));
+      return;
+    }
     lane.answered(id);
     if (lane.isEmpty && this.#lanes.get(subject) === lane) this.#lanes.delete(subject);
     this.#onAnswer(id, result);
   }
 }
 
-function readReply(bytes: Uint8Array): CommandResult {
+/** Undefined: a former owner of the room said it. */
+function readReply(fences: FenceGuard, bytes: Uint8Array): CommandResult | undefined {
   try {
-    const { result } = fromBinary(RoomCommandReplySchema, bytes);
+    const { result, fence } = fromBinary(RoomCommandReplySchema, bytes);
+    if (!fences.admits(fence)) return undefined;
     if (result.case === "response") return { ok: true, response: result.value };
     if (result.case === "error") return { ok: false, error: result.value };
   } catch {

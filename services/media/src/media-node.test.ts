@@ -59,6 +59,26 @@ describe("media node", () => {
       assert.equal(world.plane.commands.filter((each) => each === "openTrack").length, 1);
     });
 
+    it("refuses the grants of a former owner of the rooms, as soon as it has heard of the new one", async () => {
+      const fence = (revision: bigint) => ({ bucketId: "b", shard: "all", revision });
+      await world.grant({ sessionId: "p", receives: [videoTrack(7)], fence: fence(5n) });
+      const wanted = create(GrantsWantedSchema, { fence: fence(9n) });
+      world.bus.publish(subjects.mediaGrantsWanted, toBinary(GrantsWantedSchema, wanted));
+      await world.settle();
+      assert.equal(world.held.length, 1);
+      await world.grant({ sessionId: "p", revision: 2n, receives: [], closed: true, fence: fence(5n) });
+      await world.grant({ sessionId: "ghost", receives: [videoTrack(8)], fence: fence(8n) });
+      assert.equal(world.node.sessions, 1);
+      assert.equal(world.status("p").acknowledgedRevision, 1n);
+      assert.equal(world.metrics.read("parley_media_grants_total", "fenced"), 2);
+      const old = create(GrantsWantedSchema, { fence: fence(5n) });
+      world.bus.publish(subjects.mediaGrantsWanted, toBinary(GrantsWantedSchema, old));
+      await world.settle();
+      assert.equal(world.held.length, 1, "it is not answered either");
+      await world.grant({ sessionId: "p", revision: 2n, receives: [], fence: fence(9n) });
+      assert.equal(world.status("p").acknowledgedRevision, 2n);
+    });
+
     it("closed: everything is freed, late repeats do not bring it back", async () => {
       await world.grant({ sessionId: "p", receives: [videoTrack(7)] });
       await world.connect("p");

@@ -18,6 +18,7 @@ import {
 import {
   type Bus,
   type Clock,
+  FenceGuard,
   type Logger,
   type Metrics,
   type Random,
@@ -31,6 +32,8 @@ import {
   SessionGrantSchema,
   SessionStatusSchema,
   errorNumber,
+  GrantsWantedSchema,
+  type GrantsWanted,
 } from "@parley/protocol";
 import { LevelWatch } from "./level-watch.ts";
 import { NodeMetrics } from "./node-metrics.ts";
@@ -98,6 +101,7 @@ class Node implements MediaNode {
   readonly #loop: SessionLoop;
   readonly #levels: LevelWatch;
   readonly #unknown: UnknownUfrags;
+  readonly #fences = new FenceGuard();
   readonly #metrics: NodeMetrics;
   readonly #hosts = new Map<string, SessionHost>();
   readonly #buckets: readonly Set<SessionHost>[] = Array.from({ length: BUCKETS }, () => new Set());
@@ -143,7 +147,7 @@ class Node implements MediaNode {
     plane.onEvents((events) => this.#takeEvents(events));
     this.#subscriptions = [
       bus.subscribe(subjects.mediaGrant(nodeId), ({ payload }) => this.#takeGrant(payload)),
-      bus.subscribe(subjects.mediaGrantsWanted, () => this.#publishGrants()),
+      bus.subscribe(subjects.mediaGrantsWanted, ({ payload }) => this.#publishGrants(payload)),
     ];
     this.#timers = [
       clock.every(ANNOUNCE_MS, () => this.#announce()),
@@ -190,6 +194,10 @@ class Node implements MediaNode {
     const grant = readGrant(payload);
     if (grant === undefined) {
       this.#metrics.countGrant("malformed");
+      return;
+    }
+    if (!this.#fences.admits(grant.fence)) {
+      this.#metrics.countGrant("fenced");
       return;
     }
     const verdict = this.#grants.accept(grant, this.#deps.clock.monoMs());
@@ -293,7 +301,10 @@ class Node implements MediaNode {
     if (levels !== undefined) bus.publish(subjects.mediaLevels, toBinary(AudioLevelsSchema, levels));
   }
 
-  #publishGrants(): void {
+  #publishGrants(payload: Uint8Array): void {
+    // A new owner of the rooms asks: from now on the former one is not listened to.
+    const wanted = readWanted(payload);
+    if (wanted === undefined || !this.#fences.admits(wanted.fence)) return;
     for (const { grantBytes } of this.#hosts.values()) this.#deps.bus.publish(subjects.mediaGrantsHeld, grantBytes);
   }
 
@@ -311,6 +322,14 @@ class Node implements MediaNode {
     const { nodeId, bus } = this.#deps;
     const status = create(SessionStatusSchema, { ...fields, appId, roomId, nodeId, nodeBootId: this.bootId });
     bus.publish(subjects.mediaStatus(appId, roomId), toBinary(SessionStatusSchema, status));
+  }
+}
+
+function readWanted(payload: Uint8Array): GrantsWanted | undefined {
+  try {
+    return fromBinary(GrantsWantedSchema, payload);
+  } catch {
+    return undefined;
   }
 }
 

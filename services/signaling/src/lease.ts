@@ -1,4 +1,13 @@
-import type { Bucket, Bus, Clock, Logger, Timer } from "@parley/foundation";
+import {
+  randomId,
+  type Bucket,
+  type Bus,
+  type Clock,
+  type FenceValue,
+  type Logger,
+  type Random,
+  type Timer,
+} from "@parley/foundation";
 
 /** Who may write the rooms of a shard. There is one shard now; the key has its name so that there can be more. */
 export interface LeaseOptions {
@@ -7,26 +16,29 @@ export interface LeaseOptions {
   readonly logger: Logger;
   readonly ownerId: string;
   readonly shard: string;
-  /** The lease is ours. `fence` is greater than that of every former owner. */
-  readonly onTaken: (fence: number) => void;
+  readonly random: Random;
+  /** The lease is ours; {@link Lease.fence} is greater than that of every former owner. */
+  readonly onTaken: () => void;
   /** Somebody else has it: nothing may be written any more. */
   readonly onLost: () => void;
 }
 
+const bucketIdKey = "bucket-id";
 const renewMs = 500;
 /** An owner that has not renewed for so long, by our own clock, is gone. Joins wait for less than 3 s then (architecture.md, "Failure table"). */
 const expiresMs = 1_500;
 
 /**
  * A lease by compare-and-set: each renewal is a write, and whoever sees the same revision for too long takes the key over. No stamps of other
- * machines' clocks are compared. Rooms that two processes write for a moment come right by the fence: the node takes the grants of sessions by revision,
- * and the loser notices at its next renewal.
+ * machines' clocks are compared. What an owner emits after it has lost the lease without knowing is refused by its fence; it notices at its next
+ * renewal.
  */
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #bucket: Bucket;
   #timer: Timer | undefined;
   #held: number | undefined;
+  #fence: FenceValue | undefined;
   #seen: { readonly revision: number; readonly atMs: number } | undefined;
   #busy = false;
   #closed = false;
@@ -38,6 +50,12 @@ export class Lease {
 
   get isHeld(): boolean {
     return this.#held !== undefined;
+  }
+
+  /** To be carried by everything the owner emits; undefined while the lease is not ours. */
+  get fence(): FenceValue | undefined {
+    if (this.#held === undefined) return undefined;
+    return this.#fence;
   }
 
   start(): void {
@@ -83,18 +101,29 @@ export class Lease {
       }
       if (nowMs - this.#seen.atMs < expiresMs) return;
     }
-    const fence = await this.#write(entry?.revision ?? 0);
-    if (fence === undefined || this.#closed) return;
-    this.#held = fence;
+    const bucketId = await this.#readBucketId();
+    const revision = await this.#write(entry?.revision ?? 0);
+    if (revision === undefined || this.#closed) return;
+    this.#held = revision;
+    // The same for as long as the lease is held: messages of one owner may overtake each other.
+    this.#fence = { bucketId, shard: this.#options.shard, revision: BigInt(revision) };
     this.#seen = undefined;
-    this.#options.onTaken(fence);
+    this.#options.onTaken();
+  }
+
+  /** Lives as long as the bucket; whoever comes first makes it up. */
+  async #readBucketId(): Promise<string> {
+    const fresh = new TextEncoder().encode(randomId(this.#options.random));
+    await this.#bucket.compareAndSet(bucketIdKey, fresh, 0);
+    const entry = await this.#bucket.get(bucketIdKey);
+    return new TextDecoder().decode(entry?.value ?? fresh);
   }
 
   async #renew(held: number): Promise<void> {
-    const fence = await this.#write(held);
+    const revision = await this.#write(held);
     if (this.#closed) return;
-    this.#held = fence;
-    if (fence === undefined) this.#options.onLost();
+    this.#held = revision;
+    if (revision === undefined) this.#options.onLost();
   }
 
   #write(expected: number): Promise<number | undefined> {

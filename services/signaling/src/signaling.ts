@@ -14,6 +14,7 @@ import {
   type Bus,
   type BusMessage,
   type Clock,
+  type FenceValue,
   type Logger,
   type Metrics,
   type Random,
@@ -24,7 +25,9 @@ import {
   AudioLevelsSchema,
   ConnectionGoneSchema,
   ConnectionPresenceSchema,
+  FenceSchema,
   GrantRequestSchema,
+  GrantsWantedSchema,
   NodeAnnouncementSchema,
   RoomCommandReplySchema,
   RoomCommandSchema,
@@ -34,8 +37,10 @@ import {
   SessionGrantSchema,
   SessionStatusSchema,
   type RoomCommand,
+  type SessionGrant,
   type RoomTransfer,
 } from "@parley/protocol";
+import { ConnectionOwners } from "./connection-owners.ts";
 import { Lease } from "./lease.ts";
 import { NodeTable, type LostNode } from "./node-table.ts";
 import { MediaNegotiator } from "./session-negotiator.ts";
@@ -84,6 +89,7 @@ class RoomOwner implements Signaling {
   #host: RoomHost;
   readonly #ports: RoomPorts;
   readonly #lease: Lease;
+  readonly #owners = new ConnectionOwners();
   readonly #metrics: SignalingMetrics;
   readonly #replies = new Map<number, (payload: Uint8Array) => void>();
   readonly #originUnixMs: number;
@@ -115,6 +121,7 @@ class RoomOwner implements Signaling {
       logger: deps.logger,
       ownerId: randomId(random),
       shard: "all",
+      random,
       onTaken: () => this.#own(),
       onLost: () => this.#disown(),
     });
@@ -151,16 +158,20 @@ class RoomOwner implements Signaling {
       this.#on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), {
         queue,
       }),
-      this.#on(subjects.connectionPresence, ConnectionPresenceSchema, ({ connections }) =>
-        this.#handle({ type: "presence", connections }),
-      ),
-      this.#on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) =>
-        this.#handle({ type: "connection-gone", appId, connectionId }),
-      ),
+      this.#on(subjects.connectionPresence, ConnectionPresenceSchema, ({ ownerId, connections }) => {
+        const nowMs = this.#deps.clock.monoMs();
+        for (const { connectionId } of connections) this.#owners.heard(connectionId, ownerId, nowMs);
+        this.#handle({ type: "presence", connections });
+      }),
+      this.#on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) => {
+        this.#owners.forget(connectionId);
+        this.#handle({ type: "connection-gone", appId, connectionId });
+      }),
       this.#on(subjects.mediaGrantsHeld, SessionGrantSchema, (grant) => this.#handle({ type: "grant-held", grant })),
     );
     this.#handle({ type: "recover" });
-    this.#deps.bus.publish(subjects.mediaGrantsWanted, new Uint8Array());
+    const wanted = create(GrantsWantedSchema, this.#fenced());
+    this.#deps.bus.publish(subjects.mediaGrantsWanted, toBinary(GrantsWantedSchema, wanted));
   }
 
   /** Another process has the rooms: what we know of them is worth nothing now. */
@@ -213,6 +224,7 @@ class RoomOwner implements Signaling {
     if (reply === undefined) return;
     if (command.deadlineUnixMs !== 0n && Number(command.deadlineUnixMs) < this.#deps.clock.unixMs()) return;
     this.#metrics.countCommand(command);
+    this.#owners.heard(command.connectionId, command.ownerId, this.#deps.clock.monoMs());
     this.#handle({ type: "command", command, replyTo: this.#expectReply(reply) });
   }
 
@@ -228,47 +240,74 @@ class RoomOwner implements Signaling {
 
   #answerGrant(localUfrag: string, { reply }: BusMessage): void {
     const grant = this.#host.grantByUfrag(localUfrag);
-    reply?.(grant === undefined ? new Uint8Array() : toBinary(SessionGrantSchema, grant));
+    reply?.(grant === undefined ? new Uint8Array() : this.#grantBytes(grant));
   }
 
   #tick(): void {
+    this.#owners.sweep(this.#deps.clock.monoMs());
     for (const lost of this.#nodes.tick(this.#deps.clock.monoMs())) this.#nodeLost(lost);
-    if (this.#lease.isHeld) this.#handle({ type: "tick" });
+    this.#handle({ type: "tick" });
   }
 
   #nodeLost(lost: LostNode | undefined): void {
     if (lost === undefined) return;
     this.#deps.logger.warn("media node lost", { nodeId: lost.nodeId });
-    if (this.#lease.isHeld) this.#handle({ type: "node-lost", ...lost });
+    this.#handle({ type: "node-lost", ...lost });
   }
 
   #handle(input: RoomInput): void {
+    // What comes late, after the rooms were lost, is nothing to us.
+    if (!this.#lease.isHeld) return;
     for (const output of this.#host.handle(input, this.#nowMs())) this.#carryOut(output);
   }
 
   #carryOut(output: RoomOutput): void {
     const { bus } = this.#deps;
     switch (output.type) {
-      case "reply":
-        this.#reply(output.replyTo, toBinary(RoomCommandReplySchema, output.reply));
+      case "reply": {
+        const reply = create(RoomCommandReplySchema, { result: output.reply.result, ...this.#fenced() });
+        this.#reply(output.replyTo, toBinary(RoomCommandReplySchema, reply));
         break;
+      }
       case "transfer-reply":
         this.#reply(output.replyTo, toBinary(RoomTransferReplySchema, output.reply));
         break;
       case "grant":
-        bus.publish(subjects.mediaGrant(output.nodeId), toBinary(SessionGrantSchema, output.grant));
+        bus.publish(subjects.mediaGrant(output.nodeId), this.#grantBytes(output.grant));
         break;
-      case "event": {
-        // Encoded once, however many hear it.
-        const { appId, event, lossy } = output;
-        const payload = toBinary(RoomEventDeliverySchema, create(RoomEventDeliverySchema, { appId, event, lossy }));
-        for (const connectionId of output.connectionIds) bus.publish(subjects.connectionEvent(connectionId), payload);
+      case "event":
+        this.#publishEvent(output);
         break;
-      }
       case "transfer-request":
         void this.#requestTransfer(output.transfer, output.deadlineMs);
         break;
     }
+  }
+
+  /** One message for each process that holds connections of it, however many they are. */
+  #publishEvent({ appId, event, lossy, connectionIds }: Extract<RoomOutput, { type: "event" }>): void {
+    const { bus } = this.#deps;
+    const common = { appId, event, lossy, ...this.#fenced() };
+    const encode = (more: { connectionIds?: string[] }): Uint8Array =>
+      toBinary(RoomEventDeliverySchema, create(RoomEventDeliverySchema, { ...common, ...more }));
+    for (const [ownerId, theirs] of this.#owners.group(connectionIds)) {
+      if (ownerId !== "") bus.publish(subjects.ownerEvent(ownerId), encode({ connectionIds: theirs }));
+      else {
+        const payload = encode({});
+        for (const connectionId of theirs) bus.publish(subjects.connectionEvent(connectionId), payload);
+      }
+    }
+  }
+
+  #grantBytes(grant: SessionGrant): Uint8Array {
+    const { fence } = this.#fenced();
+    if (fence !== undefined) grant.fence = create(FenceSchema, fence);
+    return toBinary(SessionGrantSchema, grant);
+  }
+
+  #fenced(): { readonly fence?: FenceValue } {
+    const { fence } = this.#lease;
+    return fence === undefined ? {} : { fence };
   }
 
   #reply(replyTo: number, payload: Uint8Array): void {
