@@ -6,6 +6,7 @@ import { ensureDemo } from "./build-demo.mjs";
 import { ensureAddon } from "./build-native.mjs";
 import { check } from "./check.mjs";
 import { fuzz } from "./fuzz.mjs";
+import { instructionBudget } from "./instruction-budget.mjs";
 import { ensureBuildPackages, ensureNpmPackages, ensureTestPackages } from "./install.mjs";
 import { environment, run } from "./processes.mjs";
 import { cacheFolder, filesUnder, nodePath, root, workspaces } from "./repository.mjs";
@@ -24,6 +25,7 @@ const stages = [
   { name: "check", run: check },
   { name: "unit", run: () => nodeTests("unit", unitFiles(), { concurrency: 2, deadlineMs: 5 * minuteMs }) },
   { name: "native", run: nativeTests },
+  { name: "budget", run: () => instructionBudget() },
   { name: "fuzz", run: () => fuzz({ seconds: fuzzSeconds, only: "native" }) },
   { name: "scenarios", run: () => folderStage("scenarios", { concurrency: 2, deadlineMs: 4 * minuteMs }) },
   { name: "integration", run: () => folderStage("integration", { concurrency: 1, deadlineMs: 6 * minuteMs }) },

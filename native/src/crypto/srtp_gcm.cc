@@ -19,13 +19,26 @@ constexpr size_t kMaxPlainRtcpSize = 2048;
 
 void fill_rtp_nonce(const std::array<uint8_t, 12>& salt, const uint8_t* header, uint64_t packet_index,
                     uint8_t nonce[12]) {
-  // RFC 7714 8.1: 00 00, SSRC, ROC, SEQ, all XOR the salt.
-  std::memset(nonce, 0, 2);
-  std::memcpy(nonce + 2, header + 8, 4);
-  store_be32(nonce + 6, static_cast<uint32_t>(packet_index >> 16));
-  nonce[10] = static_cast<uint8_t>(packet_index >> 8);
-  nonce[11] = static_cast<uint8_t>(packet_index);
-  for (size_t i = 0; i < 12; ++i) nonce[i] ^= salt[i];
+  // RFC 7714 8.1: 00 00, SSRC, ROC, SEQ, all XOR the salt. In words as they lie in memory.
+  uint32_t ssrc, salt_low;
+  uint64_t salt_high;
+  std::memcpy(&ssrc, header + 8, 4);
+  std::memcpy(&salt_high, salt.data(), 8);
+  std::memcpy(&salt_low, salt.data() + 8, 4);
+  uint8_t low[4];
+  store_be32(low, static_cast<uint32_t>(packet_index));
+  uint8_t high[8] = {};
+  std::memcpy(high + 2, &ssrc, 4);
+  high[6] = static_cast<uint8_t>(packet_index >> 40);
+  high[7] = static_cast<uint8_t>(packet_index >> 32);
+  uint64_t high_word;
+  uint32_t low_word;
+  std::memcpy(&high_word, high, 8);
+  std::memcpy(&low_word, low, 4);
+  high_word ^= salt_high;
+  low_word ^= salt_low;
+  std::memcpy(nonce, &high_word, 8);
+  std::memcpy(nonce + 8, &low_word, 4);
 }
 
 void fill_rtcp_nonce(const std::array<uint8_t, 12>& salt, const uint8_t* header, uint32_t index, uint8_t nonce[12]) {

@@ -24,6 +24,8 @@ constexpr int64_t kGroupTickUs = 16'000;
 constexpr int64_t kSweepUs = 1'000'000;
 constexpr int64_t kNackTickUs = 5'000;
 constexpr int64_t kFeedbackTickUs = 10'000;
+// Publishers are looked at for feedback that is due so often, not after each packet of each of them.
+constexpr int64_t kTwccLookUs = 5'000;
 // 1 MiB holds some 700 large events; a main thread that is away for longer has lost checks that come again anyway.
 constexpr size_t kEventRingBytes = 1 << 20;
 // What 2,000 subscribers report in a quarter of a second.
@@ -193,7 +195,8 @@ int64_t Worker::timeout_us(int64_t now_us) const {
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
   if (!paced_peers_.empty()) due = std::min(due, next_pacing_us_);
   if (feedback_due_us_ != 0) due = std::min(due, feedback_due_us_);
-  if (!twcc_peers_.empty() || !key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
+  if (!twcc_peers_.empty()) due = std::min(due, std::max(next_twcc_us_, now_us + kFeedbackTickUs));
+  if (!key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
   return std::max<int64_t>(due - now_us, 0);
 }
 
@@ -270,7 +273,10 @@ void Worker::run_timers(int64_t now_us) {
   }
   if (!paced_peers_.empty() && now_us >= next_pacing_us_) run_pacing();
   if (!key_frame_tracks_.empty()) send_key_frame_requests();
-  if (!twcc_peers_.empty()) send_transport_feedback();
+  if (!twcc_peers_.empty() && now_us >= next_twcc_us_) {
+    send_transport_feedback();
+    next_twcc_us_ = now_us + kTwccLookUs;
+  }
   while (now_us >= next_group_us_) {
     if (now_us - next_group_us_ > 2'000'000) next_group_us_ = now_us;  // after a suspension
     for (const Handle handle : report_groups_[next_group_]) {

@@ -126,21 +126,27 @@ UdpReceiver::~UdpReceiver() {
 
 bool UdpReceiver::truncated(size_t i) const { return (control_->messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0; }
 
+bool UdpReceiver::prepare(size_t i) {
+  if (buffers_[i] == nullptr) buffers_[i] = pool_.acquire();
+  PacketBuffer* buffer = buffers_[i];
+  if (buffer == nullptr) return false;
+  buffer->offset = 0;
+  control_->vectors[i] = {buffer->storage, kPacketCapacity};
+  msghdr& header = control_->messages[i].msg_hdr;
+  header.msg_namelen = sizeof(sockaddr_in6);
+  header.msg_control = control_->space[i];
+  header.msg_controllen = sizeof(control_->space[i]);
+  return true;
+}
+
 size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
   const bool ancillary = socket.wildcard() || socket.time_stamps();
+  // Only what the last batch used needs to be made ready again: most of the table stays as it was.
   size_t ready = 0;
-  for (; ready < kBatch; ++ready) {
-    if (buffers_[ready] == nullptr) {
-      buffers_[ready] = pool_.acquire();
-      if (buffers_[ready] == nullptr) break;
-    }
-    PacketBuffer* buffer = buffers_[ready];
-    buffer->offset = 0;
-    control_->vectors[ready] = {buffer->storage, kPacketCapacity};
-    msghdr& header = control_->messages[ready].msg_hdr;
-    header.msg_namelen = sizeof(sockaddr_in6);
-    header.msg_control = ancillary ? control_->space[ready] : nullptr;
-    header.msg_controllen = ancillary ? sizeof(control_->space[ready]) : 0;
+  while (ready < used_ && prepare(ready)) ++ready;
+  if (ready == used_) {
+    ready = kBatch;
+    used_ = 0;
   }
   if (ready == 0) {
     ++starved_;
@@ -148,6 +154,7 @@ size_t UdpReceiver::receive(const UdpSocket& socket, uint16_t socket_index) {
   }
   const int received = recvmmsg(socket.fd(), control_->messages, static_cast<unsigned>(ready), MSG_DONTWAIT, nullptr);
   if (received <= 0) return 0;
+  used_ = std::max(used_, static_cast<size_t>(received));
   int64_t now_us = 0;
   if (socket.time_stamps()) {
     timespec now;

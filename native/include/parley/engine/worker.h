@@ -296,6 +296,7 @@ class Worker final : public TcpHandler {
   size_t next_group_ = 0;
   int64_t next_sweep_us_ = 0;
   int64_t next_nack_us_ = 0;
+  int64_t next_twcc_us_ = 0;
   int64_t next_pacing_us_ = 0;
   uint32_t abs_send_time_ = 0;
   int64_t send_us_ = 0;  // for transport-wide numbers; newer than now_us_ in a long pass

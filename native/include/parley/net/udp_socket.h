@@ -95,9 +95,11 @@ class UdpReceiver {
 
  private:
   struct Control;
+  bool prepare(size_t i);
   PacketPool& pool_;
   const uint16_t worker_;
   uint64_t starved_ = 0;
+  size_t used_ = kBatch;  // so many of the table, from its beginning, were not made ready since they were used
   PacketBuffer* buffers_[kBatch] = {};
   PathAddress paths_[kBatch];
   int64_t waited_us_[kBatch] = {};
