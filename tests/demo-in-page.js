@@ -254,6 +254,8 @@ globalThis.demoTest = (() => {
       if (!isShown(element) || element.matches("input[type=checkbox], p a")) continue;
       const { width, height } = element.getBoundingClientRect();
       expect(width >= 24 && height >= 24, `${words(element)} is smaller than 24 px`);
+      const { left, right } = element.getBoundingClientRect();
+      expect(left >= -1 && right <= innerWidth + 1, `${words(element)} stands out of the window`);
     }
     if (modal !== null) {
       expect(nameOf(modal) !== "", "the dialog has no name");

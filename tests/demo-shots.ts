@@ -6,6 +6,8 @@ import type { DemoPage } from "./demo-stage.ts";
 
 export const desktop = { width: 1440, height: 900 };
 export const phone = { width: 390, height: 844 };
+/** A desktop at 400 %, where everything must still be there (WCAG 1.4.10). */
+const enlarged = { width: 320, height: 640 };
 
 /** The four looks of the demo. */
 const looks = [
@@ -51,6 +53,16 @@ export class Shots {
     }
     if (which !== "phone") await page.setViewportSize(desktop);
     await page.emulateMedia({ colorScheme: "light", reducedMotion: "no-preference" });
+  }
+
+  /** Reads the page without a picture, at the size that an enlarged page has. */
+  async readEnlarged(demo: DemoPage, name: string): Promise<void> {
+    await demo.page.setViewportSize(enlarged);
+    await demo.page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await demo.drawn();
+    for (const problem of await demo.audit()) this.#problems.push(`${name}, enlarged: ${problem}`);
+    await demo.page.setViewportSize(desktop);
+    await demo.page.emulateMedia({ colorScheme: "light", reducedMotion: "no-preference" });
   }
 
   /** At the end, so that one run shows all that is wrong. */

@@ -17,7 +17,7 @@ import { SdkPage } from "../sdk-stage.ts";
 
 /** Many people in the demo: pages, views, and how it looks on a desk and in a hand, by day and by night. */
 
-const limit = { timeout: 90_000 };
+const limit = { timeout: 120_000 };
 
 let server: ParleyProcess;
 let capture: CaptureFiles;
@@ -161,6 +161,7 @@ test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, s
   await anna.page.locator(".preview video").waitFor();
   await anna.page.locator(".level-meter .is-lit").first().waitFor();
   await shots.take(anna, "form", "all");
+  await shots.readEnlarged(anna, "form");
   await chooseColours(anna);
   await anna.click("Join");
   await anna.inMeeting();
@@ -177,6 +178,7 @@ test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, s
   await others[0]?.localParticipant.setHandRaised(true);
   await anna.reads("Li Wei raised a hand");
   await shots.take(anna, "meeting", "all");
+  await shots.readEnlarged(anna, "meeting");
   await anna.click("Speaker view");
   await anna.page.getByRole("button", { name: "Grid view", exact: true }).waitFor();
   // She speaks, and so she is large.
@@ -207,6 +209,7 @@ test("[SIG-6] looks: form, alone, speaker, screen, people, chat, host's tools, s
   await anna.page.getByRole("button", { name: "Let Elif Demir in" }).waitFor();
   await anna.click("Actions for Mira Okafor");
   await shots.take(anna, "people", "all");
+  await shots.readEnlarged(anna, "people");
   await anna.click("Remove");
   await shots.take(anna, "remove");
   await anna.page.keyboard.press("Escape");
