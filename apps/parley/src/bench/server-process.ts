@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { mintToken } from "@parley/domain-access";
 import { ProcessUsage } from "./process-usage.ts";
@@ -66,6 +67,7 @@ export class ServerProcess {
       stdio: ["ignore", "pipe", "inherit", "pipe"],
     });
     child.once("error", () => undefined);
+    endWithUs(child);
     const origin = await readyOrigin(child);
     return new ServerProcess(child, origin);
   }
@@ -114,6 +116,19 @@ export class ServerProcess {
     await gone;
     clearTimeout(late);
   }
+}
+
+/** Who is told to end must not leave a server behind. */
+function endWithUs(child: ChildProcess): void {
+  const onSignal = (signal: NodeJS.Signals) => {
+    child.kill("SIGKILL");
+    process.exit(128 + constants.signals[signal]);
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.once(signal, onSignal);
+  child.once("exit", () => {
+    for (const signal of signals) process.off(signal, onSignal);
+  });
 }
 
 /** Without the settings of a server that is not this one. */
