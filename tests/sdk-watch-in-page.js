@@ -7,7 +7,7 @@
 globalThis.sdkWatch = (() => {
   /** Encoders change colours; those of the test are farther apart. */
   const sameColour = 45;
-  /** What an analyser hears is so old: its window, and the page's way from a decision to the speaker. */
+  /** Between a sound and its name: the SDK looks 20 times a second, an analyser hears the last 50 ms, and pages run late. */
   const hearingDelayMs = 250;
   const loudDb = -50;
 
@@ -74,12 +74,12 @@ globalThis.sdkWatch = (() => {
   /** From now on every voice is listened to, 20 times a second. `tones`: by participant, in Hz. */
   function voices({ name, tones }) {
     const entry = sdkTest.rooms.get(name);
-    const record = { heard: {}, wrong: [], speakers: [] };
+    const record = { heard: {}, wrong: [], now: [], speakers: [] };
     entry.voices = record;
     const audio = parleyTest.audioContext();
     const ears = new Map();
-    /** Whose voice a track brings, and since when it is said to. */
-    const since = new Map();
+    /** Since when a track brings another's voice than its name says. */
+    const wrongSince = new Map();
     const spectrum = new Float32Array(1024);
     const earOf = (track) => {
       let ear = ears.get(track);
@@ -110,14 +110,17 @@ globalThis.sdkWatch = (() => {
       for (const one of entry.room.remoteParticipants.values()) {
         const track = one.getPublication("microphone")?.track;
         if (track === undefined) continue;
-        const before = since.get(track);
-        if (before?.name !== one.name) since.set(track, { name: one.name, atMs: nowMs });
         const who = toneOf(track);
+        if (who === one.name || who === undefined) wrongSince.delete(track);
         if (who === undefined) continue;
-        heardNow.push(one.name);
-        record.heard[one.name] = (record.heard[one.name] ?? 0) + 1;
-        if (who !== one.name && nowMs - since.get(track).atMs > hearingDelayMs)
-          record.wrong.push(`${who} as ${one.name}`);
+        if (who === one.name) {
+          heardNow.push(one.name);
+          record.heard[one.name] = (record.heard[one.name] ?? 0) + 1;
+          continue;
+        }
+        const mixUp = `${who} as ${one.name}`;
+        if (wrongSince.get(track)?.mixUp !== mixUp) wrongSince.set(track, { mixUp, atMs: nowMs });
+        else if (nowMs - wrongSince.get(track).atMs > hearingDelayMs) record.wrong.push(mixUp);
       }
       record.now = heardNow;
       record.speakers = entry.room.activeSpeakers.map((speaker) => speaker.name);

@@ -10,7 +10,6 @@ import {
   type ParleyProcess,
   type Person,
 } from "@parley/testing";
-import { DemoPage } from "../demo-stage.ts";
 import { NetworkPath } from "../network-path.ts";
 import { SdkPage } from "../sdk-stage.ts";
 
@@ -199,7 +198,6 @@ test("[SIG-6] a network that loses: quality goes down for everybody to see, and 
   await using call = await startCall("lossy");
   const phases = new Phases();
   await call.untilItStands(phases);
-  const demo = await DemoPage.join(chromium, server, { room: "lossy", name: "carla" });
   const quality = (viewer: Person, of: Person): Promise<string> =>
     call.page.room(
       viewer,
@@ -219,13 +217,9 @@ test("[SIG-6] a network that loses: quality goes down for everybody to see, and 
     phases.mark(wanted);
   };
   await everybodyIs("good");
-  const mark = (name: string): ReturnType<typeof demo.page.locator> =>
-    demo.page.locator(demo.tile(name)).getByRole("img", { name: /connection/i });
-  await mark("anna").and(demo.page.locator(".quality-good")).waitFor({ timeout: 5_000 });
   call.path.lossRatio = 0.25;
   phases.mark("lossy");
   await everybodyIs("poor");
-  await mark("anna").and(demo.page.locator(".quality-poor")).waitFor({ timeout: 5_000 });
   const loss = `(async () => {
     await room.getStats();
     await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -241,10 +235,8 @@ test("[SIG-6] a network that loses: quality goes down for everybody to see, and 
   call.path.lossRatio = 0;
   phases.mark("clean");
   await everybodyIs("good");
-  await mark("anna").and(demo.page.locator(".quality-good")).waitFor({ timeout: 5_000 });
   t.diagnostic(phases.toString());
   const { events } = await call.page.state("ben");
   const told = events.filter((event) => event.startsWith("connectionQualityChanged anna"));
   assert.ok(told.some((event) => event.endsWith("poor")) && told.at(-1)?.endsWith("good"), told.join(", "));
-  await demo.page.close();
 });

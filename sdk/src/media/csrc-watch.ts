@@ -56,6 +56,11 @@ export class SlotWatch {
     return this.#update();
   }
 
+  /** The server may put somebody else into it at any moment. */
+  get expectsAny(): boolean {
+    return this.#expectsAny;
+  }
+
   /** True when nothing is to come out at all. */
   get isIdle(): boolean {
     return this.#expected === 0 && !this.#expectsAny;

@@ -44,6 +44,8 @@ export interface SubscriberOptions {
 /** Packets are looked at so often while a picture is awaited, and else. A look costs some microseconds a slot. */
 const pendingPollMs = 40;
 const steadyPollMs = 200;
+/** A speaker's slot goes to another without a word of ours: nobody should be heard under another's name for longer than this. */
+const speakerPollMs = 50;
 /** A bind that was not answered is asked again. */
 const retryBindMs = 1_000;
 
@@ -377,11 +379,10 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
 
   #schedulePoll(): void {
     const slots = [...this.#slots.values(), ...this.#retired];
-    const periodMs = slots.some(({ watch }) => watch.isPending)
-      ? pendingPollMs
-      : slots.some(({ watch }) => !watch.isIdle)
-        ? steadyPollMs
-        : 0;
+    const some = (holds: (watch: SlotWatch) => boolean): boolean => slots.some(({ watch }) => holds(watch));
+    let periodMs = some((watch) => !watch.isIdle) ? steadyPollMs : 0;
+    if (some((watch) => watch.expectsAny)) periodMs = speakerPollMs;
+    if (some((watch) => watch.isPending)) periodMs = pendingPollMs;
     if (periodMs === this.#pollMs && this.#poll !== undefined) return;
     this.#poll?.cancel();
     this.#poll = undefined;
