@@ -61,7 +61,11 @@ export interface NativePlane {
   sendTo(path: Uint8Array, datagram: Uint8Array): void;
   setSrtpKeys(peer: number, transport: NativeDtlsTransport): boolean;
   closePeer(peer: number): void;
-  setPeerCodecs(peer: number, codecs: readonly object[], extensions: readonly object[]): void;
+  /**
+   * `codecs`, five numbers each: payload type, codec, clock rate in Hz, payload type of retransmissions or 0, and bits: 1 NACK, 2 PLI, 4 FIR,
+   * 8 transport-wide feedback. `extensions`, two each: id, extension.
+   */
+  setPeerCodecs(peer: number, codecs: Uint32Array, extensions: Uint32Array): void;
   /** Bits per second, 0: unlimited. */
   setPacingRate(peer: number, bitrateBps: number): void;
   openTrack(peer: number, options: object): number;

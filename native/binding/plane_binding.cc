@@ -53,6 +53,14 @@ void each_object(const Napi::Value& value, Each each) {
   }
 }
 
+// Calls `each(numbers)` for every `kSize` numbers of a Uint32Array.
+template <size_t kSize, typename Each>
+void each_record(const Napi::Value& value, Each each) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) return;
+  const auto numbers = value.As<Napi::Uint32Array>();
+  for (size_t i = 0; i + kSize <= numbers.ElementLength(); i += kSize) each(numbers.Data() + i);
+}
+
 class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -244,24 +252,24 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
   void close_peer(const Napi::CallbackInfo& info) {
     if (plane_ != nullptr) plane_->close_peer(read_handle(info[0]));
   }
+  // (peer, numbers of codecs, numbers of extensions): as numbers, because every property of an object costs a look-up of its name.
   void set_peer_codecs(const Napi::CallbackInfo& info) {
     if (plane_ == nullptr) return;
     CodecsData data;
-    each_object(info[1], [&data](const Napi::Object& object) {
+    each_record<5>(info[1], [&data](const uint32_t* record) {
       CodecEntry codec;
-      codec.payload_type = static_cast<uint8_t>(read_u32(object, "payloadType"));
-      codec.codec = static_cast<Codec>(read_u32(object, "codec"));
-      codec.clock_rate_hz = read_u32(object, "clockRateHz");
-      codec.rtx_payload_type = static_cast<uint8_t>(read_u32(object, "rtxPayloadType"));
-      codec.nack = read_bool(object, "nack");
-      codec.pli = read_bool(object, "pli");
-      codec.fir = read_bool(object, "fir");
-      codec.transport_cc = read_bool(object, "transportCc");
+      codec.payload_type = static_cast<uint8_t>(record[0]);
+      codec.codec = static_cast<Codec>(record[1]);
+      codec.clock_rate_hz = record[2];
+      codec.rtx_payload_type = static_cast<uint8_t>(record[3]);
+      codec.nack = (record[4] & 1) != 0;
+      codec.pli = (record[4] & 2) != 0;
+      codec.fir = (record[4] & 4) != 0;
+      codec.transport_cc = (record[4] & 8) != 0;
       data.codecs.push_back(codec);
     });
-    each_object(info[2], [&data](const Napi::Object& object) {
-      data.extensions.push_back({static_cast<uint8_t>(read_u32(object, "id")),
-                                 static_cast<Extension>(read_u32(object, "extension"))});
+    each_record<2>(info[2], [&data](const uint32_t* record) {
+      data.extensions.push_back({static_cast<uint8_t>(record[0]), static_cast<Extension>(record[1])});
     });
     plane_->set_peer_codecs(read_handle(info[0]), std::move(data));
   }

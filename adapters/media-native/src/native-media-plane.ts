@@ -134,7 +134,12 @@ export class NativeMediaPlane implements MediaPlane {
 
   setPeerCodecs(peer: PeerHandle, codecs: readonly PlaneCodec[], extensions: readonly PlaneExtension[]): void {
     this.#plan();
-    this.#native.setPeerCodecs(peer, codecs, extensions);
+    const codecNumbers = codecs.flatMap(({ payloadType, codec, clockRateHz, rtxPayloadType, ...feedback }) => {
+      const { nack, pli, fir, transportCc } = feedback;
+      return [payloadType, codec, clockRateHz, rtxPayloadType, bits([nack, pli, fir, transportCc])];
+    });
+    const extensionNumbers = extensions.flatMap(({ id, extension }) => [id, extension]);
+    this.#native.setPeerCodecs(peer, Uint32Array.from(codecNumbers), Uint32Array.from(extensionNumbers));
   }
 
   setPacingRate(peer: PeerHandle, bitrateBps: number): void {
@@ -234,4 +239,9 @@ export class NativeMediaPlane implements MediaPlane {
     }
     this.#handler(events);
   }
+}
+
+/** The first is the lowest. */
+function bits(flags: readonly boolean[]): number {
+  return flags.reduce((sum, flag, index) => sum + (flag ? 2 ** index : 0), 0);
 }

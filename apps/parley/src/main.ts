@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./young-generation.ts";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { createPromMetrics } from "@parley/adapter-metrics-prom";
