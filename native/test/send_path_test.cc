@@ -105,6 +105,27 @@ TEST("[MED-8] feedback of a subscriber comes up as groups, with what was lost an
   CHECK_EQ(rig.feedback.size(), 1u);
 }
 
+TEST("feedback is understood from the moment its extension is agreed on, a stream that runs already included") {
+  Rig rig;
+  Pair pair(rig, true, SrtpProfile::kAeadAes128Gcm, false);
+  CodecsData without;
+  without.codecs.push_back({kVp8, Codec::kVp8, 90'000, kVp8Rtx, true, true, true, false});
+  without.extensions = {{kMidId, Extension::kMid}};
+  rig.plane.set_peer_codecs(pair.subscriber.peer, without);
+  pair.publisher.connect();
+  pair.subscriber.connect();
+  pair.send_frame(true, 3);
+  pair.receive_until(3);
+  pair.subscriber.set_codecs();
+  rig.run_for(5);
+  pair.send_frame(false, 3);
+  pair.receive_until(6);
+  const uint16_t first = transport_number(pair.subscriber.rtp[3]);
+  pair.subscriber.send_rtcp([&](RtcpWriter& writer) { CHECK(writer.transport_cc(1, kSlotSsrc, report_of(first, {true, true, true}))); });
+  rig.until("feedback", [&] { return !rig.feedback.empty(); });
+  CHECK_EQ(rig.feedback[0].packets, 3u);
+}
+
 TEST("feedback that nobody takes is dropped and counted, and costs no other event") {
   Rig rig;
   Pair pair(rig);

@@ -278,7 +278,10 @@ void Worker::set_codecs(Peer& peer, const CodecsData& data) {
     signature ^= signature >> 31;
   }
   peer.extension_signature = signature;
-  for (Slot* slot : peer.slots) sign_slot(*slot);
+  for (Slot* slot : peer.slots) {
+    sign_slot(*slot);
+    if (slot->source != nullptr) keep_transport_numbers(peer);
+  }
 }
 
 void Worker::close_peer(Peer& peer, bool moved) {

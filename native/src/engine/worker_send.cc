@@ -100,6 +100,11 @@ void Worker::fan_out() {
   batch_size_ = 0;
 }
 
+void Worker::keep_transport_numbers(Peer& peer) {
+  if (peer.twcc_sent != nullptr || peer.extensions.id(Extension::kTransportCc) == 0) return;
+  peer.twcc_sent = std::make_unique<TwccSender>();
+}
+
 void Worker::note_send_time(int64_t now_us) {
   send_us_ = now_us;
   // 6.18 fixed point seconds.
@@ -111,9 +116,7 @@ void Worker::begin_slot(Slot& slot, Track& track, Source& source) {
   slot.current = &track;
   slot.source = &source;
   slot.report_due = true;
-  if (slot.peer->twcc_sent == nullptr && slot.peer->extensions.id(Extension::kTransportCc) != 0) {
-    slot.peer->twcc_sent = std::make_unique<TwccSender>();
-  }
+  keep_transport_numbers(*slot.peer);
   if (before != nullptr && before != &track) leave(slot, before);
   slot.old_payload_types.clear();
   counter_set(slot.counters[slot_field::kStreamId], track.stream_id);

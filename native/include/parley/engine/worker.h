@@ -207,6 +207,7 @@ class Worker final : public TcpHandler {
                      SrtpTagBatch* batch = nullptr);
   size_t protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type);
   void note_send_time(int64_t now_us);
+  void keep_transport_numbers(Peer& peer);
   void retransmit(Peer& peer, Slot& slot, uint16_t sequence);
   void send_protected(Peer& peer, const uint8_t* data, size_t size);
   void send_rtcp(Peer& peer, uint8_t* packet, size_t size, size_t capacity);
