@@ -3,6 +3,9 @@ import type { SeededRandom } from "@parley/testing";
 import { fakeOffer } from "../fake-negotiator.ts";
 import { publishing, receiving, type Method } from "../room-bench.ts";
 
+export const mainRoom = "room";
+export const breakoutRoom = "room/b";
+
 /** A client's view of the room, kept from snapshots and events as the protocol says. */
 export class ModelClient {
   connectionId: string;
@@ -13,6 +16,8 @@ export class ModelClient {
   joined = false;
   waiting = false;
   participantId = "";
+  /** Where it is, or will join: the main room, or the breakout room it was moved to. */
+  roomId = mainRoom;
   /** The present room revision as this client knows it; undefined: it needs the snapshot. */
   revision: bigint | undefined;
   participants = new Map<string, Participant>();
@@ -33,8 +38,9 @@ export class ModelClient {
     if (!this.joined) return { case: "join", value: this.#joinValue(random) };
     if (this.waiting) return { case: random.chance(0.1) ? "leave" : "getSnapshot", value: {} };
     if (this.revision === undefined) return { case: "getSnapshot", value: {} };
-    const choice = random.below(this.isHost ? 20 : 15);
+    const choice = random.below(this.isHost ? 24 : 17);
     if (choice < 1) return { case: "leave", value: {} };
+    if (choice >= 15 && choice < 17) return this.#data(random);
     if (choice < 3) return { case: "openSession", value: this.#publish(random) };
     if (choice < 4) return { case: "closeSession", value: { session: random.pick(["pub", "sub"]) } };
     if (choice < 6) return this.#receive(random);
@@ -75,8 +81,21 @@ export class ModelClient {
     if (method.case === "leave" && response !== undefined) this.#leftRoom();
   }
 
-  heard({ revision, event }: RoomEvent): void {
+  heard({ roomId, revision, event }: RoomEvent): void {
+    if (roomId !== this.roomId) return;
+    if (event.case === "dataReceived") {
+      this.received.push(`${this.connectionId} < ${new TextDecoder().decode(event.value.payload)}`);
+    }
     if (event.case === "removed") this.#leftRoom();
+    if (event.case === "moved") {
+      this.#leftRoom();
+      this.roomId = event.value.toRoomId;
+      this.joined = true;
+      this.participantId = event.value.joined?.participantId ?? "";
+      this.slots = 0;
+      this.#takeSnapshot(event.value.joined?.snapshot);
+      return;
+    }
     if (event.case === "admitted" && event.value.admitted) {
       this.waiting = false;
       this.#takeSnapshot(event.value.joined?.snapshot);
@@ -123,6 +142,7 @@ export class ModelClient {
   }
 
   #leftRoom(): void {
+    this.roomId = mainRoom;
     this.joined = false;
     this.waiting = false;
     this.revision = undefined;
@@ -186,7 +206,7 @@ export class ModelClient {
       case: "moderate",
       value: command === undefined ? {} : { command },
     });
-    switch (random.below(7)) {
+    switch (random.below(12)) {
       case 0:
         return { case: "updateRoom", value: { lobbyEnabled: random.chance(0.3), locked: random.chance(0.2) } };
       case 1:
@@ -195,6 +215,23 @@ export class ModelClient {
         return moderate({ case: "remove", value: { participantId } });
       case 3:
         return moderate({ case: "admit", value: { participantIds: this.lobby, deny: random.chance(0.2) } });
+      case 4:
+        return moderate({ case: "remove", value: { participantId, ban: random.chance(0.2) } });
+      case 5:
+        return moderate({ case: "askToUnmute", value: { participantId, source: 2 } });
+      case 6:
+        if (random.chance(0.1)) return moderate({ case: "closeRoom", value: { reason: "over" } });
+        return moderate({ case: "muteTrack", value: { ...this.#someTrack(random), allAudio: true } });
+      case 7:
+      case 8:
+      case 9: {
+        const toRoomId = this.roomId === mainRoom ? breakoutRoom : mainRoom;
+        const some = participantIds.filter(() => random.chance(0.4));
+        return moderate({
+          case: "move",
+          value: { participantIds: some.length > 0 ? some : [participantId], toRoomId },
+        });
+      }
       default: {
         const permissions = {
           subscribe: random.chance(0.8),
@@ -206,6 +243,27 @@ export class ModelClient {
       }
     }
   }
+
+  #data(random: SeededRandom): Method {
+    const some = [...this.participants.keys()].filter(() => random.chance(0.3));
+    this.sent += 1;
+    const payload = new TextEncoder().encode(`${this.connectionId} ${this.sent}`);
+    const toParticipantIds = random.chance(0.5) ? [] : some;
+    return { case: "sendData", value: { payload, topic: "t", reliable: random.chance(0.5), toParticipantIds } };
+  }
+
+  /** To everybody, for sure: sent when nothing is lost any more. */
+  lastWords(): Method {
+    this.saidLast = this.connectionId;
+    const payload = new TextEncoder().encode(`${this.connectionId} last`);
+    return { case: "sendData", value: { payload, topic: "t", reliable: true } };
+  }
+
+  /** The connection over which it said its last words. */
+  saidLast = "";
+  /** Data messages, as they came: to which connection, and which. */
+  readonly received: string[] = [];
+  sent = 0;
 
   /** Who waits, as far as this host has heard. */
   lobby: string[] = [];

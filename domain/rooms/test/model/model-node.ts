@@ -37,7 +37,7 @@ export class ModelNode {
     this.#grants.clear();
   }
 
-  /** What is sent by each slot: by connection, session and mid. */
+  /** What is sent by each slot: by room, connection, session and mid. */
   bindings(): Map<string, string> {
     const result = new Map<string, string>();
     for (const grant of this.living()) {
@@ -46,7 +46,7 @@ export class ModelNode {
         const publisher = this.#grants.get(binding?.publisherSessionId ?? "");
         const known = binding !== undefined && publisher !== undefined && !publisher.closed;
         result.set(
-          `${connectionId}/${session}/${mid}`,
+          `${grant.roomId} ${connectionId}/${session}/${mid}`,
           known ? `${binding.streamId}/${binding.publisherMid}` : "nothing",
         );
       }

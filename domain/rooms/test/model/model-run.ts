@@ -9,6 +9,8 @@ import {
   type Participant,
   type RoomCommand,
   type RoomCommandReply,
+  type RoomTransfer,
+  type RoomTransferReply,
   type Snapshot,
   type Stream,
 } from "@parley/protocol";
@@ -17,7 +19,7 @@ import { defaultRoomLimits, RoomHost, type RoomOutput } from "../../src/index.ts
 import { FakeNegotiator } from "../fake-negotiator.ts";
 import type { Method } from "../room-bench.ts";
 import { LossyNetwork, type LossyOptions } from "./lossy-network.ts";
-import { ModelClient } from "./model-client.ts";
+import { breakoutRoom, mainRoom, ModelClient } from "./model-client.ts";
 import { grantBytes, ModelNode } from "./model-node.ts";
 import { RoomModel } from "./room-model.ts";
 
@@ -32,10 +34,13 @@ const durationMs = 12_000;
 const tickMs = 100;
 const repeatMs = 400;
 const attempts = 6;
+/** Of the calm: by then the vanished have been noticed, and everybody is where they think they are. */
+const lastWordsFromStep = 120;
 
 interface Asked {
   readonly client: ModelClient;
   readonly connectionId: string;
+  readonly roomId: string;
   readonly method: Method;
   readonly bytes: Uint8Array;
   readonly requestId: bigint;
@@ -48,7 +53,10 @@ export class ModelRun {
   readonly #random: SeededRandom;
   readonly #network: LossyNetwork;
   readonly #node = new ModelNode();
-  readonly #model = new RoomModel();
+  readonly #models = new Map([mainRoom, breakoutRoom].map((roomId) => [roomId, new RoomModel()]));
+  /** Moves whose other room has not answered yet. */
+  readonly #transfers = new Map<string, { readonly transfer: RoomTransfer; readonly dueMs: number }>();
+  readonly #transferred = new Set<string>();
   readonly #negotiator = new FakeNegotiator();
   #host: RoomHost;
   readonly #clients = Array.from({ length: 8 }, (_, index) => new ModelClient(index));
@@ -59,7 +67,17 @@ export class ModelRun {
   #nextReplyTo = 1;
   /** The comparison is done: late requests are nobody's business any more. */
   #over = false;
-  readonly #counts = { executed: 0, refused: 0, repeated: 0, gaps: 0, bound: 0, rebuilt: 0 };
+  readonly #counts = {
+    executed: 0,
+    refused: 0,
+    repeated: 0,
+    gaps: 0,
+    bound: 0,
+    rebuilt: 0,
+    moved: 0,
+    banned: 0,
+    heard: 0,
+  };
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
@@ -84,11 +102,12 @@ export class ModelRun {
     // Long enough for everything late to arrive, for grants to be repeated, for the vanished to be noticed.
     for (let step = 0; step < 160; step += 1) {
       network.runUntil(network.nowMs + tickMs);
-      this.#step(step, false);
+      this.#step(step, false, step >= lastWordsFromStep);
     }
     // What the last step sent.
     network.runUntil(network.nowMs + 10);
     this.#compare();
+    this.#compareMessages();
     this.#restartAndCompare();
     this.#counts.gaps = this.#clients.reduce((sum, { gaps }) => sum + gaps, 0);
     return this.#counts;
@@ -98,14 +117,14 @@ export class ModelRun {
     return new RoomHost({ negotiator: this.#negotiator, random: this.#random, limits: defaultRoomLimits });
   }
 
-  #step(step: number, storm: boolean): void {
+  #step(step: number, storm: boolean, lastWords = false): void {
     for (const client of this.#clients) {
       if (!client.alive) {
         if (storm && this.#random.chance(0.05)) client.reconnect();
         continue;
       }
       if (storm && this.#random.chance(0.002)) this.#crash(client);
-      else this.#ask(client, storm);
+      else this.#ask(client, storm, lastWords);
     }
     if (step % 10 === 0) {
       this.#announcePresence();
@@ -113,7 +132,8 @@ export class ModelRun {
         this.#network.send("status", grants, () => this.#handle({ type: "session-status", status }));
       }
     }
-    this.#model.tick(this.#network.nowMs);
+    this.#giveUpTransfers();
+    for (const model of this.#models.values()) model.tick(this.#network.nowMs);
     this.#handle({ type: "tick" });
   }
 
@@ -123,7 +143,7 @@ export class ModelRun {
   }
 
   /** Sends the client's next request, or the one that is not answered yet once more. */
-  #ask(client: ModelClient, storm: boolean): void {
+  #ask(client: ModelClient, storm: boolean, lastWords: boolean): void {
     const { nowMs } = this.#network;
     const asked = this.#asked.get(client);
     if (asked !== undefined) {
@@ -132,12 +152,13 @@ export class ModelRun {
       else this.#send(asked);
       return;
     }
-    if (storm ? !this.#random.chance(0.25) : !client.joined || client.revision !== undefined) return;
-    const method: Method = storm ? client.nextMethod(this.#random) : { case: "getSnapshot", value: {} };
+    const method = storm ? this.#stormMethod(client) : calmMethod(client, lastWords);
+    if (method === undefined) return;
+    const { roomId } = client;
     const requestId = this.#nextRequestId++;
     const command = create(RoomCommandSchema, {
       appId: "app",
-      roomId: "room",
+      roomId,
       connectionId: client.connectionId,
       requestId,
       userId: client.userId,
@@ -145,13 +166,17 @@ export class ModelRun {
         create: true,
         permissions: { publish: true, subscribe: true, publishData: true, moderate: client.isHost },
       }),
-      request: { roomId: "room", method },
+      request: { roomId, method },
     });
     const bytes = toBinary(RoomCommandSchema, command);
     const { connectionId } = client;
-    const fresh: Asked = { client, connectionId, method, bytes, requestId, left: attempts, sentAtMs: 0 };
+    const fresh: Asked = { client, connectionId, roomId, method, bytes, requestId, left: attempts, sentAtMs: 0 };
     this.#asked.set(client, fresh);
     this.#send(fresh);
+  }
+
+  #stormMethod(client: ModelClient): Method | undefined {
+    return this.#random.chance(0.25) ? client.nextMethod(this.#random) : undefined;
   }
 
   #send(asked: Asked): void {
@@ -169,23 +194,31 @@ export class ModelRun {
     const outputs = this.#host.handle({ type: "command", command, replyTo }, this.#network.nowMs);
     const key = `${command.connectionId} ${command.requestId}`;
     const reply = outputs.find((output) => output.type === "reply")?.reply;
-    assert.ok(reply !== undefined, "every command is answered");
-    if (this.#executed.has(key)) this.#counts.repeated += 1;
-    else {
+    const isMove = asked.method.case === "moderate" && asked.method.value.command?.case === "move";
+    assert.ok(reply !== undefined || isMove, "every command is answered, a move when the other room has");
+    if (this.#executed.has(key)) {
+      this.#counts.repeated += 1;
+      // The only one that is carried out again, and so a sign of life.
+      if (asked.method.case === "getSnapshot")
+        this.#modelOf(command.roomId).seen(command.connectionId, this.#network.nowMs);
+    } else {
       this.#executed.add(key);
-      this.#tellModel(command, reply);
+      // What a move comes to is told when the rooms have agreed.
+      if (reply !== undefined && !isMove) this.#tellModel(command, reply);
     }
     this.#carryOut(outputs);
   }
 
   #tellModel(command: RoomCommand, { result }: RoomCommandReply): void {
+    const model = this.#modelOf(command.roomId);
     if (result.case === "response") this.#counts.executed += 1;
     else {
       this.#counts.refused += 1;
+      if (result.case === "error" && errorName(result.value.number) === "banned") this.#counts.banned += 1;
       // Also a refused command shows that its connection lives.
-      this.#model.seen(command.connectionId, this.#network.nowMs);
+      model.seen(command.connectionId, this.#network.nowMs);
     }
-    this.#model.executed(command, result.case === "response" ? result.value : undefined, this.#network.nowMs);
+    model.executed(command, result.case === "response" ? result.value : undefined, this.#network.nowMs);
   }
 
   #handle(input: Parameters<RoomHost["handle"]>[0]): void {
@@ -202,15 +235,56 @@ export class ModelRun {
           this.#network.send(connectionId, events, () => this.#clientOf(connectionId)?.heard(output.event));
           const lobby = output.event.event.case === "lobbyChanged" ? output.event.event.value.waiting : undefined;
           const client = this.#clientOf(connectionId);
-          if (lobby !== undefined && client !== undefined)
+          if (lobby !== undefined && client?.roomId === output.event.roomId)
             client.lobby = lobby.map(({ participantId }) => participantId);
         }
+      } else if (output.type === "transfer-request") {
+        const { transfer, deadlineMs } = output;
+        this.#transfers.set(transfer.transferId, { transfer, dueMs: this.#network.nowMs + deadlineMs });
+        this.#network.send("transfer", requests, () => this.#transferArrives(transfer));
       } else if (output.type === "reply") {
         const asked = this.#replies.get(output.replyTo);
         if (asked === undefined) continue;
         const bytes = toBinary(RoomCommandReplySchema, output.reply);
         this.#network.send(asked.connectionId, events, () => this.#replyArrives(asked, bytes));
       }
+    }
+  }
+
+  #modelOf(roomId: string): RoomModel {
+    const model = this.#models.get(roomId);
+    assert.ok(model !== undefined);
+    return model;
+  }
+
+  /** The owner of the other room is asked to take people in, perhaps not for the first time. */
+  #transferArrives(transfer: RoomTransfer): void {
+    if (this.#over) return;
+    const outputs = this.#host.handle({ type: "transfer", transfer, replyTo: 0 }, this.#network.nowMs);
+    const reply = outputs.find((output) => output.type === "transfer-reply")?.reply;
+    assert.ok(reply !== undefined, "every transfer is answered");
+    if (!this.#transferred.has(transfer.transferId)) {
+      this.#transferred.add(transfer.transferId);
+      this.#modelOf(transfer.toRoomId).arrived(transfer, reply, this.#network.nowMs);
+    }
+    this.#carryOut(outputs);
+    this.#network.send("transfer", requests, () => this.#transferAnswered(transfer.transferId, reply));
+  }
+
+  #transferAnswered(transferId: string, reply: RoomTransferReply | undefined): void {
+    const pending = this.#transfers.get(transferId);
+    if (pending === undefined || this.#over) return;
+    this.#transfers.delete(transferId);
+    if (reply !== undefined) {
+      this.#modelOf(pending.transfer.fromRoomId).departed(pending.transfer, reply);
+      this.#counts.moved += reply.results.filter(({ result }) => result.case === "joined").length;
+    }
+    this.#handle({ type: "transfer-answered", transferId, reply });
+  }
+
+  #giveUpTransfers(): void {
+    for (const [transferId, { dueMs }] of this.#transfers) {
+      if (this.#network.nowMs >= dueMs) this.#transferAnswered(transferId, undefined);
     }
   }
 
@@ -224,6 +298,8 @@ export class ModelRun {
   #replyArrives(asked: Asked, bytes: Uint8Array): void {
     if (this.#asked.get(asked.client) !== asked) return;
     this.#asked.delete(asked.client);
+    // An answer from a room that it is not in any more.
+    if (asked.roomId !== asked.client.roomId) return;
     const { result } = fromBinary(RoomCommandReplySchema, bytes);
     const error = result.case === "error" ? (errorName(result.value.number) ?? "") : "";
     asked.client.answered(asked.method, result.case === "response" ? result.value : undefined, error);
@@ -240,12 +316,12 @@ export class ModelRun {
       this.#network.send(`presence ${connectionId}`, presence, () => {
         // Only what a gateway knows: its clients that are in the room.
         if (!client.joined) return;
-        this.#model.seen(connectionId, this.#network.nowMs);
+        this.#modelOf(client.roomId).seen(connectionId, this.#network.nowMs);
         const alive = {
           $typeName: "parley.bus.v1.ConnectionAlive" as const,
           appId: "app",
           connectionId,
-          roomIds: ["room"],
+          roomIds: [client.roomId],
           tokenExpiresAtUnixMs: 0n,
           tokenRoomId: "",
         };
@@ -258,18 +334,27 @@ export class ModelRun {
     const lost = this.#node.bootId;
     this.#node.reboot();
     this.#negotiator.node = { nodeId: this.#node.nodeId, bootId: this.#node.bootId };
-    this.#model.nodeLost(this.#network.nowMs);
+    for (const model of this.#models.values()) model.nodeLost(this.#network.nowMs);
     this.#handle({ type: "node-lost", nodeId: this.#node.nodeId, bootId: lost });
   }
 
   #compare(): void {
-    const { bindings } = this.#compareWithSnapshot();
+    const bindings = new Map<string, string>();
+    for (const [roomId, model] of this.#models) {
+      this.#compareRoom(roomId, model);
+      for (const [key, shown] of model.bindings()) bindings.set(`${roomId} ${key}`, shown);
+    }
     assert.deepEqual(this.#node.bindings(), bindings, "what the node sends is what the model says");
     this.#counts.bound += [...bindings.values()].filter((shown) => shown !== "nothing").length;
-    const snapshot = this.#snapshot();
+  }
+
+  #compareRoom(roomId: string, model: RoomModel): void {
+    this.#compareWithSnapshot(roomId, model);
+    const snapshot = this.#snapshot(roomId, model);
     for (const client of this.#clients) {
       if (!client.alive || !client.joined || client.waiting || client.revision === undefined) continue;
-      if (this.#model.members.get(client.connectionId)?.waiting !== false) continue;
+      if (client.roomId !== roomId) continue;
+      if (model.members.get(client.connectionId)?.waiting !== false) continue;
       assert.equal(client.revision, snapshot?.revision, `${client.connectionId} knows of every change`);
       assert.deepEqual(
         plainParticipants([...client.participants.values()]),
@@ -279,9 +364,32 @@ export class ModelRun {
     }
   }
 
-  #compareWithSnapshot() {
-    const snapshot = this.#snapshot();
-    const members = [...this.#model.members.values()].filter(({ waiting }) => !waiting);
+  /** A data message comes to those it was for, at most once; when nothing is lost, exactly once. */
+  #compareMessages(): void {
+    const meant = new Set<string>();
+    const certain: string[] = [];
+    for (const { messages } of this.#models.values()) {
+      for (const { text, connectionIds } of messages) {
+        for (const connectionId of connectionIds) {
+          meant.add(`${connectionId} < ${text}`);
+          const client = this.#clientOf(connectionId);
+          if (text.endsWith(" last") && client !== undefined && client.joined)
+            certain.push(`${connectionId} < ${text}`);
+        }
+      }
+    }
+    for (const { received } of this.#clients) {
+      assert.equal(new Set(received).size, received.length, "no data message comes twice");
+      for (const one of received) assert.ok(meant.has(one), `${one}: it was not for them`);
+      this.#counts.heard += received.length;
+    }
+    const all = new Set(this.#clients.flatMap(({ received }) => received));
+    for (const one of certain) assert.ok(all.has(one), `${one} did not come`);
+  }
+
+  #compareWithSnapshot(roomId: string, model: RoomModel): void {
+    const snapshot = this.#snapshot(roomId, model);
+    const members = [...model.members.values()].filter(({ waiting }) => !waiting);
     assert.deepEqual(
       plainParticipants(snapshot?.participants ?? []),
       members.length === 0
@@ -299,33 +407,32 @@ export class ModelRun {
     );
     assert.deepEqual(
       plainStreams(snapshot?.streams ?? []),
-      [...this.#model.streams]
+      [...model.streams]
         .map(([streamId, { connectionId, name, tracks }]) => ({
           streamId,
-          participantId: this.#model.members.get(connectionId)?.participantId ?? "",
+          participantId: model.members.get(connectionId)?.participantId ?? "",
           name,
           tracks: tracks.map(({ mid, muted }) => `${mid} ${muted ? "muted" : ""}`).sort(),
         }))
         .sort(byKey),
     );
     if (snapshot !== undefined) {
-      assert.deepEqual([snapshot.room?.locked, snapshot.room?.lobbyEnabled], [this.#model.locked, this.#model.lobby]);
+      assert.deepEqual([snapshot.room?.locked, snapshot.room?.lobbyEnabled], [model.locked, model.lobby]);
     }
-    return { bindings: this.#model.bindings() };
   }
 
   /** The room as one of its members would get it; undefined when nobody is in it. */
-  #snapshot(): Snapshot | undefined {
-    const [connectionId] = [...this.#model.members].find(([, { waiting }]) => !waiting) ?? [];
+  #snapshot(roomId: string, model: RoomModel): Snapshot | undefined {
+    const [connectionId] = [...model.members].find(([, { waiting }]) => !waiting) ?? [];
     if (connectionId === undefined) return undefined;
     const command = create(RoomCommandSchema, {
       appId: "app",
-      roomId: "room",
+      roomId,
       connectionId,
       requestId: this.#nextRequestId++,
       userId: "anybody",
       grants: create(GrantsSchema),
-      request: { roomId: "room", method: { case: "getSnapshot", value: {} } },
+      request: { roomId, method: { case: "getSnapshot", value: {} } },
     });
     const outputs = this.#host.handle({ type: "command", command, replyTo: 0 }, this.#network.nowMs);
     const reply = outputs.find((output) => output.type === "reply")?.reply.result;
@@ -351,6 +458,13 @@ export class ModelRun {
     assert.equal(this.#host.sessionCount, held.length);
     this.#counts.rebuilt += held.length;
   }
+}
+
+/** After the storm: whoever lost track asks for the snapshot; at the end everybody says something to all. */
+function calmMethod(client: ModelClient, lastWords: boolean): Method | undefined {
+  if (!client.joined) return undefined;
+  if (client.revision === undefined) return { case: "getSnapshot", value: {} };
+  return lastWords && !client.waiting && client.saidLast !== client.connectionId ? client.lastWords() : undefined;
 }
 
 function plainParticipants(participants: readonly Participant[]) {

@@ -4,12 +4,15 @@ import { fuzzBudget, fuzzSeed } from "@parley/testing";
 import { ModelRun } from "./model-run.ts";
 
 /** Enough for every pair of commands to have met on a bad network some hundred times; takes some seconds. */
-const runs = 1_000;
+const runs = 2_000;
 
-test("8 clients, random commands, a network that loses, delays and repeats: snapshots, events and slot bindings agree in the end", () => {
+test("8 clients in a room and its breakout room, random commands, a network that loses, delays and repeats: snapshots, events and slot bindings agree in the end", () => {
   const goOn = fuzzBudget(runs);
   const firstSeed = fuzzSeed(1);
-  const totals = { executed: 0, refused: 0, repeated: 0, gaps: 0, bound: 0, rebuilt: 0 };
+  const totals = {
+    ...{ executed: 0, refused: 0, repeated: 0, gaps: 0, bound: 0, rebuilt: 0 },
+    ...{ moved: 0, banned: 0, heard: 0 },
+  };
   for (let run = 0; goOn(run); run += 1) {
     const seed = (firstSeed + run) >>> 0;
     try {

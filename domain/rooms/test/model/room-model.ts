@@ -1,5 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { PermissionsSchema, type Permissions, type RoomCommand, type RoomResponse } from "@parley/protocol";
+import {
+  PermissionsSchema,
+  type Permissions,
+  type RoomCommand,
+  type RoomResponse,
+  type RoomTransfer,
+  type RoomTransferReply,
+} from "@parley/protocol";
 
 /*
  * What a room is, said as simply as possible and without any of the room's own code: plain maps, everything derived is derived anew.
@@ -33,6 +40,12 @@ interface ModelSlot {
   name: string;
 }
 
+/** What a data message is to come to: to whom it goes, when it is sent. */
+export interface ModelMessage {
+  readonly text: string;
+  readonly connectionIds: ReadonlySet<string>;
+}
+
 const presenceMs = 3_000;
 const orphanMs = 10_000;
 
@@ -41,6 +54,8 @@ export class RoomModel {
   streams = new Map<number, ModelStream>();
   /** Slots by `connection/session`; a publishing session has none. */
   sessions = new Map<string, ModelSlot[]>();
+  readonly banned = new Set<string>();
+  readonly messages: ModelMessage[] = [];
   lobby = false;
   locked = false;
   #order = 0;
@@ -123,6 +138,18 @@ export class RoomModel {
       case "moderate":
         this.#moderate(command);
         break;
+      case "sendData": {
+        const { payload, toParticipantIds } = method.value;
+        const receivers = [...this.members].filter(
+          ([other, { participantId, waiting }]) =>
+            other !== connectionId &&
+            !waiting &&
+            (toParticipantIds.length === 0 || toParticipantIds.includes(participantId)),
+        );
+        const text = new TextDecoder().decode(payload);
+        this.messages.push({ text, connectionIds: new Set(receivers.map(([other]) => other)) });
+        break;
+      }
       default:
     }
   }
@@ -148,6 +175,41 @@ export class RoomModel {
       stream.session = undefined;
       stream.tracks = [];
       stream.orphanedAtMs = nowMs;
+    }
+  }
+
+  /** The other room's owner was asked to take people in, and said whom it took. */
+  arrived(transfer: RoomTransfer, reply: RoomTransferReply, nowMs: number): void {
+    for (const [index, participant] of transfer.participants.entries()) {
+      const result = reply.results[index]?.result;
+      if (result?.case !== "joined") {
+        const full = this.banned.has(participant.userId);
+        if (!full) throw new Error(`${participant.connectionId} was refused though nothing bars it`);
+        continue;
+      }
+      if (this.banned.has(participant.userId)) throw new Error(`${participant.connectionId} is banned and was taken`);
+      const there = this.members.get(participant.connectionId);
+      if (there !== undefined) {
+        there.waiting = false;
+        if (participant.permissions !== undefined) there.permissions = participant.permissions;
+        continue;
+      }
+      this.members.set(participant.connectionId, {
+        participantId: result.value.participantId,
+        userId: participant.userId,
+        permissions: participant.permissions ?? create(PermissionsSchema),
+        waiting: false,
+        hand: false,
+        attributes: { ...participant.attributes },
+        seenAtMs: nowMs,
+      });
+    }
+  }
+
+  /** Their new room has them. */
+  departed(transfer: RoomTransfer, reply: RoomTransferReply): void {
+    for (const [index, { connectionId }] of transfer.participants.entries()) {
+      if (reply.results[index]?.result.case === "joined") this.#leave(connectionId);
     }
   }
 
@@ -177,6 +239,7 @@ export class RoomModel {
   }
 
   #join(command: RoomCommand, answer: RoomResponse, nowMs: number): void {
+    if (this.banned.has(command.userId)) throw new Error(`${command.userId} is banned and came in`);
     if (answer.result.case !== "joined" || command.request?.method.case !== "join") return;
     const { participantId, waiting } = answer.result.value;
     const old = [...this.members].find(([, member]) => member.participantId === participantId);
@@ -224,6 +287,7 @@ export class RoomModel {
     if (this.members.size > 0) return;
     this.lobby = false;
     this.locked = false;
+    this.banned.clear();
   }
 
   #closeSession(key: string): void {
@@ -258,8 +322,11 @@ export class RoomModel {
         for (const track of tracks) if (track.kind === "audio") track.muted = true;
       }
     } else if (order.case === "remove") {
-      const [connectionId] = find(order.value.participantId) ?? [];
+      const [connectionId, member] = find(order.value.participantId) ?? [];
+      if (order.value.ban && member !== undefined) this.banned.add(member.userId);
       if (connectionId !== undefined) this.#leave(connectionId);
+    } else if (order.case === "closeRoom") {
+      for (const connectionId of [...this.members.keys()]) this.#leave(connectionId);
     } else if (order.case === "admit") {
       for (const participantId of order.value.participantIds) {
         const [connectionId, member] = find(participantId) ?? [];
