@@ -11,6 +11,7 @@ import {
 import { connectPeer, makeOffer, newCredentials, newSsrcs, sleep, until } from "@parley/app";
 import { subjects } from "@parley/foundation";
 import {
+  ConnectionPresenceSchema,
   RoomCommandReplySchema,
   RoomCommandSchema,
   type Joined,
@@ -40,6 +41,10 @@ const appId = "bench";
 const roomId = "bench";
 const gcm = 7;
 const warmupBinds = 1_000;
+/** As the gateway announces its connections, but for a busy machine more often. */
+const presenceMs = 500;
+/** A bind that takes so long is lost. */
+const lateMs = 5_000;
 
 /** Signaling, bus and media node in this process, with a real data plane and connected peers: no fake is in the way that is measured. */
 export async function measureBinds(binds: number, subscribers: number): Promise<BindFigures> {
@@ -76,6 +81,7 @@ class Stage {
   readonly #load = openMediaLoad();
   readonly #plane: NativeMediaPlane;
   readonly #close: (() => void)[];
+  readonly #connections = new Set<string>();
   #requestId = 0n;
   #boundAtMs = 0;
   #onBound: (() => void) | undefined;
@@ -103,7 +109,8 @@ class Stage {
     const signaling = createSignaling({ bus, clock, random, logger, metrics, config: { ufragKey } });
     signaling.start();
     node.start();
-    this.#close = [() => node.close(), () => signaling.close()];
+    const presence = systemClock.every(presenceMs, () => this.#announce());
+    this.#close = [() => presence.cancel(), () => node.close(), () => signaling.close()];
   }
 
   static async start(): Promise<Stage> {
@@ -163,8 +170,12 @@ class Stage {
 
   /** Milliseconds until the command has left. */
   async bind(connectionId = "", streamId = 0): Promise<number> {
-    const bound = new Promise<void>((resolve) => {
-      this.#onBound = resolve;
+    const bound = new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${connectionId} was not bound within ${lateMs} ms`)), lateMs);
+      this.#onBound = () => {
+        clearTimeout(late);
+        resolve();
+      };
     });
     const beganMs = performance.now();
     const answered = this.#command(connectionId, {
@@ -186,6 +197,13 @@ class Stage {
     await this.#bus.close();
   }
 
+  /** Rooms forget who is not announced. */
+  #announce(): void {
+    const connections = [...this.#connections].map((connectionId) => ({ appId, connectionId, roomIds: [roomId] }));
+    const presence = create(ConnectionPresenceSchema, { ownerId: "bench", connections });
+    this.#bus.publish(subjects.connectionPresence, toBinary(ConnectionPresenceSchema, presence));
+  }
+
   #connect(id: number, joined: Joined): void {
     connectPeer(this.#load, id, joined.sessions[0]?.answerSdp ?? "");
   }
@@ -195,6 +213,7 @@ class Stage {
     offerSdp: string,
     sections: NonNullable<SessionsInit[number]["sections"]>,
   ): Promise<Joined> {
+    this.#connections.add(connectionId);
     const sessions: SessionsInit = [{ session: "main", offerSdp, sections }];
     const response = await this.#command(connectionId, { case: "join", value: { sessions } });
     if (response.case !== "joined")
