@@ -12,7 +12,8 @@ import {
   type ServerFrame,
 } from "@parley/protocol";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Connection, type ConnectionInput, type ConnectionOutput } from "./connection.ts";
+import type { ConnectionInput, ConnectionOutput } from "./connection-io.ts";
+import { Connection } from "./connection.ts";
 import { readDelivery } from "./delivery.ts";
 import { defaultConnectionPolicy, type ConnectionPolicy } from "./policy.ts";
 

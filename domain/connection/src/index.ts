@@ -1,5 +1,6 @@
 export * from "./admission.ts";
 export * from "./command-lane.ts";
+export type * from "./connection-io.ts";
 export * from "./connection.ts";
 export * from "./delivery.ts";
 export * from "./frames.ts";

@@ -6,19 +6,18 @@ import {
   RoomCommandReplySchema,
   RoomCommandSchema,
   SessionGrantSchema,
-  type Participant,
   type RoomCommand,
   type RoomCommandReply,
   type RoomTransfer,
   type RoomTransferReply,
   type Snapshot,
-  type Stream,
 } from "@parley/protocol";
 import { SeededRandom } from "@parley/testing";
 import { defaultRoomLimits, RoomHost, type RoomOutput } from "../../src/index.ts";
 import { FakeNegotiator } from "../fake-negotiator.ts";
 import type { Method } from "../room-bench.ts";
 import { LossyNetwork, type LossyOptions } from "./lossy-network.ts";
+import { byKey, plainParticipants, plainStreams } from "./plain-state.ts";
 import { breakoutRoom, mainRoom, ModelClient } from "./model-client.ts";
 import { grantBytes, ModelNode } from "./model-node.ts";
 import { RoomModel } from "./room-model.ts";
@@ -465,32 +464,4 @@ function calmMethod(client: ModelClient, lastWords: boolean): Method | undefined
   if (!client.joined) return undefined;
   if (client.revision === undefined) return { case: "getSnapshot", value: {} };
   return lastWords && !client.waiting && client.saidLast !== client.connectionId ? client.lastWords() : undefined;
-}
-
-function plainParticipants(participants: readonly Participant[]) {
-  return participants
-    .map(({ participantId, userId, handRaised, attributes, permissions }) => ({
-      participantId,
-      userId,
-      hand: handRaised,
-      attributes,
-      publish: permissions?.publish ?? false,
-      subscribe: permissions?.subscribe ?? false,
-    }))
-    .sort(byKey);
-}
-
-function plainStreams(streams: readonly Stream[]) {
-  return streams
-    .map(({ streamId, participantId, name, tracks }) => ({
-      streamId,
-      participantId,
-      name,
-      tracks: tracks.map(({ mid, muted }) => `${mid} ${muted ? "muted" : ""}`).sort(),
-    }))
-    .sort(byKey);
-}
-
-function byKey(a: object, b: object): number {
-  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
