@@ -42,7 +42,7 @@ function runs(): readonly Run[] {
     both.map(([profile, srtp]) =>
       media(
         `${profile} ${srtp} ${subscribers}`,
-        10,
+        8,
         ...["--profile", profile, "--srtp", srtp, "--subscribers", String(subscribers)],
         ...(subscribers === 500 ? ["--warmup", "100"] : []),
       ),
@@ -81,7 +81,7 @@ function runs(): readonly Run[] {
     media("meetings 30x30", 10, "--profile", "meeting", "--people", "30"),
     media("meetings 30x30, half pace", 10, "--profile", "meeting", "--people", "30", "--pace", "0.5"),
     ...latencies,
-    media("churn", 120, "--profile", "churn"),
+    media("churn", 90, "--profile", "churn"),
     media("joins", 20, "--profile", "joins"),
     media("control", 10, "--profile", "control"),
     media("publishers", 10, "--profile", "publishers"),
