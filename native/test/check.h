@@ -136,7 +136,6 @@ class Random {
   } while (0)
 #define CHECK_EQ(a, b) ::parley::test::check_eq((a), (b), #a, #b, __FILE__, __LINE__)
 
-#ifndef PARLEY_NO_TEST_MAIN
 int main(int argc, char** argv) {
   // An argument picks the tests whose name contains it.
   const char* only = argc > 1 ? argv[1] : "";
@@ -156,4 +155,3 @@ int main(int argc, char** argv) {
   std::printf("%s %s: %d of %d\n", failed == 0 ? "ok" : "NOT OK", slash ? slash + 1 : argv[0], run - failed, run);
   return failed == 0 ? 0 : 1;
 }
-#endif
