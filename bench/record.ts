@@ -1,6 +1,6 @@
 // npm run bench:record -- [--quick] [--only NAME] [--out FILE]
 //
-// Runs every figure of issue and README once, on a machine that does nothing else, and appends the raw lines with the machine they are of
+// Runs every figure once, on a machine that does nothing else, and appends the raw lines with the machine they are of
 // to a file. Ends with 1 when a run failed or was void, after all of them.
 import { execFile, execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
