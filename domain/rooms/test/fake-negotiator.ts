@@ -75,6 +75,7 @@ export class FakeNegotiator implements SessionNegotiator {
     } catch {
       return err(parleyError("sdp-malformed"));
     }
+    if (!isWhole(offer)) return err(parleyError("sdp-malformed"));
     const codecs = new Set(offer.sections.flatMap((section) => codecsOf(section)));
     const used = offer.sections.flatMap((section) => {
       const use = uses.get(section.mid);
@@ -102,6 +103,17 @@ export class FakeNegotiator implements SessionNegotiator {
       },
     });
   }
+}
+
+/** As the real one: kinds that are known, mids that are told apart. */
+function isWhole(offer: Partial<FakeOffer> | null): boolean {
+  if (!Array.isArray(offer?.sections)) return false;
+  const sections = offer.sections as readonly (FakeOffer["sections"][number] | null)[];
+  const mids = new Set(sections.map((section) => section?.mid));
+  return (
+    mids.size === sections.length &&
+    sections.every((section) => typeof section?.mid === "string" && ["audio", "video"].includes(section.kind))
+  );
 }
 
 function codecsOf({ kind, codecs }: FakeOffer["sections"][number]): readonly Codec[] {
