@@ -11,7 +11,8 @@ import {
   ServerFrameSchema,
 } from "@parley/protocol";
 import { fuzzBudget, fuzzSeed, SeededRandom } from "@parley/testing";
-import { Connection, type ConnectionInput } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionInput } from "./connection-io.ts";
 import { readDelivery } from "./delivery.ts";
 import { toWireError } from "./frames.ts";
 import { defaultConnectionPolicy, type ConnectionPolicy } from "./policy.ts";

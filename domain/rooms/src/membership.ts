@@ -1,9 +1,10 @@
-import { LeaveReason, RoomKind } from "@parley/protocol";
+import { create } from "@bufbuild/protobuf";
+import { JoinedSchema, LeaveReason, RoomKind } from "@parley/protocol";
 import { broadcastChange, isListed, moderators, participantCount, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { wireError } from "./outbox.ts";
 import { endSession } from "./session-end.ts";
-import { participantOf } from "./snapshot.ts";
+import { participantOf, snapshotFor } from "./snapshot.ts";
 import type { Member, RoomState } from "./state.ts";
 import { endStream } from "./streams.ts";
 
@@ -31,6 +32,15 @@ export function enter(room: RoomState, member: Member): void {
   if (isListed(room, member)) {
     broadcastChange(room, { case: "participantJoined", value: { participant: participantOf(member) } }, member);
   }
+}
+
+/** Out of the lobby, by a host's word. The lobby's list is told by the caller. */
+export function letIn(room: RoomState, member: Member): void {
+  member.waiting = false;
+  enter(room, member);
+  const { participantId } = member;
+  const joined = create(JoinedSchema, { participantId, snapshot: snapshotFor(room, member) });
+  tell(room, [member], { case: "admitted", value: { admitted: true, joined } });
 }
 
 /** The same client over another connection: its streams wait for its new sessions, nobody sees it leave. */

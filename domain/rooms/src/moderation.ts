@@ -1,23 +1,14 @@
-import { create } from "@bufbuild/protobuf";
 import { err, ok, type Result } from "@parley/foundation";
-import {
-  JoinedSchema,
-  Role,
-  TrackKind,
-  type Admit,
-  type Moderate,
-  type MuteTrack,
-  type SetPermissions,
-} from "@parley/protocol";
+import { Role, TrackKind, type Admit, type Moderate, type MuteTrack, type SetPermissions } from "@parley/protocol";
 import { broadcastChange, isListed, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
-import { enter, removeMember, tellLobby } from "./membership.ts";
+import { letIn, removeMember, tellLobby } from "./membership.ts";
 import { wireError } from "./outbox.ts";
 import { effectivePermissions, mayPublish } from "./permissions.ts";
 import { muteTrack, tellUpdated } from "./self-updates.ts";
 import { rememberMember, rememberRoom } from "./remember.ts";
 import { resolve } from "./slots.ts";
-import { participantOf, snapshotFor } from "./snapshot.ts";
+import { participantOf } from "./snapshot.ts";
 import type { Member, RoomState } from "./state.ts";
 import { unpublishTracks } from "./streams.ts";
 
@@ -105,10 +96,7 @@ function admit(room: RoomState, { participantIds, deny }: Admit, nowMs: number):
       removeMember(room, member, nowMs, "removed", { name: "not-admitted" });
       continue;
     }
-    member.waiting = false;
-    enter(room, member);
-    const joined = create(JoinedSchema, { participantId, snapshot: snapshotFor(room, member) });
-    tell(room, [member], { case: "admitted", value: { admitted: true, joined } });
+    letIn(room, member);
   }
   tellLobby(room);
 }

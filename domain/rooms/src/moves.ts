@@ -14,7 +14,7 @@ import {
 import { tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { newMember } from "./join.ts";
-import { enter, maxParticipants, removeMember } from "./membership.ts";
+import { enter, letIn, maxParticipants, removeMember, tellLobby } from "./membership.ts";
 import { wireError } from "./outbox.ts";
 import { effectivePermissions } from "./permissions.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -108,12 +108,17 @@ function receive(room: RoomState, participant: TransferredParticipant, nowMs: nu
     const error = wireError(refusal ?? { name: "bad-request" });
     return create(TransferResultSchema, { result: { case: "error", value: error } });
   }
+  const before = room.byConnection.get(connectionId);
   const member =
-    room.byConnection.get(connectionId) ??
-    newMember(room, { connectionId, userId, grants, localIp }, { name, attributes, role }, nowMs);
-  member.waiting = false;
+    before ?? newMember(room, { connectionId, userId, grants, localIp }, { name, attributes, role }, nowMs);
   member.permissions = effectivePermissions(permissions, role, room.kind);
-  if (!room.byConnection.has(connectionId)) enter(room, member);
+  if (before?.waiting === true) {
+    letIn(room, before);
+    tellLobby(room);
+  } else if (before === undefined) {
+    member.waiting = false;
+    enter(room, member);
+  }
   const joined = create(JoinedSchema, { participantId: member.participantId, snapshot: snapshotFor(room, member) });
   return create(TransferResultSchema, { result: { case: "joined", value: joined } });
 }

@@ -43,6 +43,22 @@ test("[SIG-6] a host moves people to another room and back; they keep name, role
   assert.ok(bench.command("alice", { case: "getSnapshot", value: {} }).ok);
 });
 
+test("whoever waits in the lobby of the room it is moved to is let in, and everybody there sees it", () => {
+  const bench = new RoomBench();
+  bench.join("host");
+  const alice = bench.join("alice");
+  bench.join("owner", { roomId: "breakout" });
+  bench.command("owner", { case: "updateRoom", value: { lobbyEnabled: true } }, { roomId: "breakout" });
+  const waiting = bench.join("alice", { roomId: "breakout", grants: ordinary });
+  assert.equal(waiting.waiting, true);
+  move(bench, [alice.participantId], "breakout");
+  const [admitted] = bench.valuesOf("alice", "admitted");
+  assert.deepEqual([admitted?.admitted, admitted?.joined?.participantId], [true, waiting.participantId]);
+  const joined = bench.valuesOf("owner", "participantJoined").map(({ participant }) => participant?.participantId);
+  assert.deepEqual(joined, [waiting.participantId]);
+  assert.deepEqual(bench.valuesOf("owner", "lobbyChanged").at(-1)?.waiting, []);
+});
+
 test("a move is answered once the other room has answered; its repeat waits for the same answer", () => {
   const bench = new RoomBench();
   bench.join("host");
