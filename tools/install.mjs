@@ -50,6 +50,8 @@ const forTests = [
   { package: "chromium", program: "chromium" },
   { package: "firefox-esr", program: "firefox-esr" },
   { package: "clang", program: "clang++", alternative: "clang++-14" },
+  // Recommended by clang, and recommended packages are not installed: libFuzzer and the sanitizers' runtimes.
+  { package: "libclang-rt-dev" },
   { package: "libssl-dev", file: "/usr/include/openssl/ssl.h" },
   { package: "valgrind", program: "valgrind" },
   { package: "ffmpeg", program: "ffmpeg" },

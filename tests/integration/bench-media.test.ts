@@ -90,7 +90,9 @@ test(
     }
     churn.positive("pssHighestKb", "descriptorsLowest", "samples");
     assert.ok(Number.isFinite(churn.number("pssSlopeKbPerMinute")));
-    joins.positive("cpuMsPerVisit", "coreShare", "p99Us");
+    // A difference of two shares of a core: in a second it may well come out below nothing.
+    assert.ok(Number.isFinite(joins.number("cpuMsPerVisit")));
+    joins.positive("coreShare", "p99Us");
   },
 );
 
