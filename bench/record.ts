@@ -1,95 +1,28 @@
-// npm run bench:record -- [--quick] [--only NAME] [--out FILE]
+// npm run bench:record -- [--quick] [--only NAME] [--hour] [--page] [--out FILE]
 //
-// Runs every figure once, on a machine that does nothing else, and appends the raw lines with the machine they are of
-// to a file. Ends with 1 when a run failed or was void, after all of them.
+// Runs every figure once, on a machine that does nothing else, appends the raw lines with the machine they are of to a
+// file, and makes a page of that file beside it. Ends with 1 when a run failed or was void, after all of them.
 import { execFile, execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { page, type RawLine } from "./record/page.ts";
+import { allRuns, churnHour, type Run } from "./record/runs.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string", default: "" },
+    hour: { type: "boolean", default: false },
+    page: { type: "boolean", default: false },
     out: { type: "string" },
   },
 });
 const today = new Date().toISOString().slice(0, 10);
 const out = values.out ?? join(root, "bench", "results", `${today}-raw.jsonl`);
-/** What a run may take before it counts as failed. */
-const deadlineMs = 240_000;
-
-interface Run {
-  readonly name: string;
-  readonly script: string;
-  readonly args: readonly string[];
-  /** Of the measured window; `--quick` has one of each. */
-  readonly seconds: number;
-}
-
-function runs(): readonly Run[] {
-  const media = (name: string, seconds: number, ...args: readonly string[]): Run => ({
-    name,
-    script: "bench/media.ts",
-    args,
-    seconds,
-  });
-  const both = ["burst", "spread"].flatMap((profile) => ["gcm", "sha1"].map((srtp) => [profile, srtp] as const));
-  const forwarded = [100, 500].flatMap((subscribers) =>
-    both.map(([profile, srtp]) =>
-      media(
-        `${profile} ${srtp} ${subscribers}`,
-        8,
-        ...["--profile", profile, "--srtp", srtp, "--subscribers", String(subscribers)],
-        ...(subscribers === 500 ? ["--warmup", "100"] : []),
-      ),
-    ),
-  );
-  const latencies = ["spread", "burst"].flatMap((camera) =>
-    ["on", "off"].map((realtime) =>
-      media(
-        `latency ${camera} realtime ${realtime}`,
-        15,
-        "--profile",
-        "latency",
-        "--camera",
-        camera,
-        "--realtime",
-        realtime,
-      ),
-    ),
-  );
-  return [
-    ...forwarded,
-    media("meetings 10x10, one", 10, "--profile", "meeting", "--people", "10"),
-    media("meetings 10x10, five", 10, "--profile", "meeting", "--people", "10", "--meetings", "5"),
-    media(
-      "meetings 10x10, five, spread",
-      10,
-      "--profile",
-      "meeting",
-      "--people",
-      "10",
-      "--meetings",
-      "5",
-      "--camera",
-      "spread",
-    ),
-    media("meetings 30x30", 10, "--profile", "meeting", "--people", "30"),
-    media("meetings 30x30, half pace", 10, "--profile", "meeting", "--people", "30", "--pace", "0.5"),
-    ...latencies,
-    media("churn", 90, "--profile", "churn"),
-    media("joins", 20, "--profile", "joins"),
-    media("control", 10, "--profile", "control"),
-    media("publishers", 10, "--profile", "publishers"),
-    media("growth", 8, "--profile", "growth"),
-    { name: "parley bench media", script: "apps/parley/src/main.ts", args: ["bench", "media"], seconds: 3 },
-  ];
-}
-
 function git(...args: readonly string[]): string {
   return execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
 }
@@ -114,8 +47,8 @@ interface Outcome {
   readonly problem: string | undefined;
 }
 
-function execute({ script, args, seconds }: Run): Promise<Outcome> {
-  const all = [join(root, script), ...args, "--seconds", String(values.quick ? 1 : seconds), "--json"];
+function execute({ script, args, deadlineMs }: Run): Promise<Outcome> {
+  const all = [join(root, script), ...args, "--json"];
   return new Promise((resolve) => {
     execFile(process.execPath, all, { timeout: deadlineMs, killSignal: "SIGTERM" }, (error, stdout, stderr) => {
       const printed = stdout.trim().split("\n").at(-1) ?? "";
@@ -131,30 +64,45 @@ function execute({ script, args, seconds }: Run): Promise<Outcome> {
   });
 }
 
-mkdirSync(dirname(out), { recursive: true });
-appendFileSync(out, `${JSON.stringify({ machine: machine() })}\n`);
-const beganMs = performance.now();
-const problems: string[] = [];
-for (const run of runs().filter(({ name }) => name.includes(values.only))) {
-  const fromMs = performance.now();
-  const [load = 0] = loadavg();
-  const { line, problem } = await execute(run);
-  const command = `${run.script} ${run.args.join(" ")}`;
-  const record = {
-    run: run.name,
-    command,
-    loadBefore: Number(load.toFixed(2)),
-    ...(problem === undefined ? {} : { problem }),
-    ...line,
-  };
-  appendFileSync(out, `${JSON.stringify(record)}\n`);
-  const seconds = ((performance.now() - fromMs) / 1000).toFixed(0);
-  console.log(
-    `${problem === undefined ? "ok    " : "FAILED"} ${run.name} (${seconds} s)${problem === undefined ? "" : `: ${problem}`}`,
-  );
-  if (problem !== undefined) problems.push(run.name);
+/** Runs them all; names of those that failed. */
+async function record(runs: readonly Run[]): Promise<readonly string[]> {
+  mkdirSync(dirname(out), { recursive: true });
+  appendFileSync(out, `${JSON.stringify({ machine: machine() })}\n`);
+  const problems: string[] = [];
+  for (const run of runs) {
+    const fromMs = performance.now();
+    const [load = 0] = loadavg();
+    const { line, problem } = await execute(run);
+    const told = problem === undefined ? {} : { problem };
+    const command = `${run.script} ${run.args.join(" ")}`;
+    const raw = { run: run.name, command, loadBefore: Number(load.toFixed(2)), ...told, ...line };
+    appendFileSync(out, `${JSON.stringify(raw)}\n`);
+    const seconds = ((performance.now() - fromMs) / 1000).toFixed(0);
+    console.log(
+      problem === undefined ? `ok     ${run.name} (${seconds} s)` : `FAILED ${run.name} (${seconds} s): ${problem}`,
+    );
+    if (problem !== undefined) problems.push(run.name);
+  }
+  return problems;
 }
-console.log(`${((performance.now() - beganMs) / 60_000).toFixed(1)} minutes; raw lines are in ${out}`);
+
+const beganMs = performance.now();
+const all = [...allRuns(values.quick), churnHour()];
+const chosen = values.hour ? [churnHour()] : allRuns(values.quick).filter(({ name }) => name.includes(values.only));
+const problems = values.page ? [] : await record(chosen);
+const pageFile = out.replace(/(-raw)?\.jsonl$/, ".md");
+const lines = readFileSync(out, "utf8").trim().split("\n");
+writeFileSync(
+  pageFile,
+  page(
+    lines.map((line) => JSON.parse(line) as RawLine),
+    all,
+    basename(out),
+  ),
+);
+console.log(
+  `${((performance.now() - beganMs) / 60_000).toFixed(1)} minutes; raw lines are in ${out}, the page is ${pageFile}`,
+);
 if (problems.length > 0) {
   console.error(`failed or void: ${problems.join("; ")}`);
   process.exitCode = 1;

@@ -1,5 +1,6 @@
 #include "check.h"
 #include "parley/media/audio_level.h"
+#include "parley/media/burst_watch.h"
 #include "parley/media/key_frame_requests.h"
 #include "parley/media/nack_tracker.h"
 #include "parley/media/receive_stats.h"
@@ -273,4 +274,58 @@ TEST("audio level rises within some packets and falls slowly") {
   CHECK(level.level() > 60);
   for (int i = 0; i < 60; ++i) level.on_packet(127);
   CHECK(level.level() < 5);
+}
+
+namespace {
+
+// Ten seconds of a camera with six packets a frame, `gap_us` apart as it would send them, and a thread that works `work_us` on
+// each packet. `one_core`: the camera cannot send while that thread works.
+bool watched_bursts(int64_t gap_us, int64_t work_us, bool one_core) {
+  BurstWatch watch;
+  int64_t free_us = 0;
+  int64_t waited_us = 0;
+  for (int frame = 0; frame < 300; ++frame) {
+    int64_t sent_us = 1'000'000 + frame * 33'333;
+    for (int packet = 0; packet < 6; ++packet) {
+      if (packet > 0) sent_us += gap_us;
+      if (one_core) sent_us = std::max(sent_us, free_us + 15);
+      const int64_t read_us = std::max(sent_us, free_us);
+      waited_us += read_us - free_us;
+      watch.on_packet(static_cast<uint32_t>(frame) * 3000, read_us, waited_us);
+      free_us = read_us + work_us;
+    }
+  }
+  return watch.bursts();
+}
+
+}  // namespace
+
+TEST("bursts are told from packets that come one by one, however busy their receiver is") {
+  CHECK(!BurstWatch().bursts());
+  for (const bool one_core : {false, true}) {
+    for (const int64_t work_us : {0, 100, 300, 2'000}) CHECK(watched_bursts(80, work_us, one_core));
+    for (const int64_t work_us : {0, 100, 200, 350, 440}) CHECK(!watched_bursts(500, work_us, one_core));
+    // Who cannot keep up has them all at once, and may as well wait for the rest.
+    CHECK(watched_bursts(500, 700, one_core));
+  }
+}
+
+TEST("a camera that changes its ways is seen to do so within a second") {
+  BurstWatch watch;
+  int64_t now_us = 0;
+  const auto second_of = [&](int64_t gap_us) {
+    for (int frame = 0; frame < 30; ++frame) {
+      now_us += 20'000;
+      for (int packet = 0; packet < 6; ++packet) {
+        now_us += gap_us;
+        watch.on_packet(static_cast<uint32_t>(now_us / 20'000), now_us, now_us);
+      }
+    }
+  };
+  second_of(80);
+  CHECK(watch.bursts());
+  second_of(500);
+  CHECK(!watch.bursts());
+  second_of(80);
+  CHECK(watch.bursts());
 }

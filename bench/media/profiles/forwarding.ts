@@ -46,6 +46,7 @@ async function run(stand: Stand): Promise<Figures> {
   // Twice as many may be more than a small machine stands; their joins need not suffer from that.
   load.setSending(false);
   await peers.join(n);
+  const kbPerIdleSubscriber = ((await lowestPssKb(server)) - pssAtN) / n;
   load.setSending(true);
   await peers.untilStates("the further viewers see the camera", ({ withMedia }) => withMedia >= 2 * n);
   const kbPerSubscriber = ((await lowestPssKb(server)) - pssAtN) / n;
@@ -56,7 +57,7 @@ async function run(stand: Stand): Promise<Figures> {
   const shape = { overheadBytes: overheadBytesOf(window), subscribers: n, pace: options.pace ?? 1 };
   const floor = await measureFloor(stand, { ...shape, mode: "segments" });
   const sendto = await measureFloor(stand, { ...shape, mode: "sendto" });
-  return report(options, { window, floor, sendto, kbPerSubscriber, cpuMsPerJoin });
+  return report(options, { window, floor, sendto, kbPerIdleSubscriber, kbPerSubscriber, cpuMsPerJoin });
 }
 
 /** Over three seconds: what V8 has not collected yet comes and goes. */
@@ -73,6 +74,7 @@ interface Results {
   readonly window: MediaWindow;
   readonly floor: FloorResult;
   readonly sendto: FloorResult;
+  readonly kbPerIdleSubscriber: number;
   readonly kbPerSubscriber: number;
   readonly cpuMsPerJoin: number;
 }
@@ -98,6 +100,7 @@ function report(options: MediaBenchOptions, results: Results): Figures {
     twccReports: snapshot.transportReports,
     p50Us: snapshot.p50Us,
     p99Us: snapshot.p99Us,
+    kbPerIdleSubscriber: round(results.kbPerIdleSubscriber, 1),
     kbPerSubscriber: round(results.kbPerSubscriber, 1),
     cpuMsPerJoin: round(results.cpuMsPerJoin, 2),
     // Not asked for, but they tell whether a run can be trusted.

@@ -15,8 +15,6 @@ constexpr int32_t kNewSourcesPerSecond = 5;
 constexpr int32_t kNewSourcesBurst = 50;
 // A layer that was silent for so long gives its place to the next one.
 constexpr int64_t kForwardedSilentUs = 1'000'000;
-// libwebrtc sends a camera's frame within half a millisecond; a link that spreads packets has wider gaps.
-constexpr int64_t kBurstGapUs = 250;
 
 std::string_view extension_text(const uint8_t* data, const RtpHeader& rtp, Extension extension) {
   const ExtensionValue& value = rtp.extension(extension);
@@ -256,14 +254,8 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
     if (in.nack.take_overflow() && track.video) request_key_frame(track);
   }
   if (!repaired && track.video) {
-    if (!first && meta.rtp.timestamp == in.last_timestamp) {
-      // By count, not by mean: one pause of the sender's scheduler says nothing about the link. Only what this thread waited for
-      // counts: a packet that lay there while the last one went to many subscribers came close behind it.
-      in.wide_gaps_q8 += idle_us_ - in.last_idle_us > kBurstGapUs ? (256 - in.wide_gaps_q8) / 16 : -in.wide_gaps_q8 / 16;
-    }
-    in.last_idle_us = idle_us_;
-    in.last_timestamp = meta.rtp.timestamp;
-    meta.more_soon = !meta.rtp.marker && in.wide_gaps_q8 < 128;
+    in.burst.on_packet(meta.rtp.timestamp, packet->arrival_us, idle_us_);
+    meta.more_soon = !meta.rtp.marker && in.burst.bursts();
   }
   in.last_packet_us = packet->arrival_us;
   in.ended = false;

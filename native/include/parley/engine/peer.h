@@ -18,6 +18,7 @@
 #include "parley/engine/packet_history.h"
 #include "parley/engine/rate_budget.h"
 #include "parley/media/audio_level.h"
+#include "parley/media/burst_watch.h"
 #include "parley/media/clock_map.h"
 #include "parley/media/key_frame_requests.h"
 #include "parley/media/nack_tracker.h"
@@ -82,10 +83,7 @@ struct Source {
     bool ended = false;
     bool announced = false;
     int64_t last_packet_us = 0;
-    int64_t last_idle_us = 0;  // the worker's waiting time until then
-    uint32_t last_timestamp = 0;
-    // Share of the gaps within frames that are wide, in 1/256, smoothed; begins with "they come one by one".
-    int32_t wide_gaps_q8 = 256;
+    BurstWatch burst;
     uint8_t fir_sequence = 0;
   };
   std::unique_ptr<Receiving> receiving;

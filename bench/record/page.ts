@@ -1,0 +1,83 @@
+import type { Bar, Run } from "./runs.ts";
+
+export type RawLine = Readonly<Record<string, unknown>>;
+
+interface Machine {
+  readonly at: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly system: string;
+  readonly node: string;
+  readonly commit: string;
+  readonly load: readonly number[];
+}
+
+/** Markdown of raw lines: each run that was recorded with its bars, and who measured where. Of a run recorded twice the last counts. */
+export function page(lines: readonly RawLine[], runs: readonly Run[], rawName: string): string {
+  const machines = lines.flatMap((line) => (line["machine"] === undefined ? [] : [line["machine"] as Machine]));
+  const latest = new Map(
+    lines.flatMap((line) => (typeof line["run"] === "string" ? [[line["run"], line] as const] : [])),
+  );
+  const recorded = runs.flatMap((run) => {
+    const line = latest.get(run.name);
+    return line === undefined ? [] : [{ run, line }];
+  });
+  return [
+    `# Figures of ${machines[0]?.at.slice(0, 10) ?? "an unknown day"}`,
+    "",
+    `Made by \`npm run bench:record\` from [${rawName}](${rawName}), where each run stands whole with its command. What the figures mean: [bench/README.md](../README.md).`,
+    "Bars are most allowed; ratios are to the floor of the same run, on the same machine.",
+    "",
+    ...machines.map(
+      (m) =>
+        `- ${m.at.slice(0, 16).replace("T", " ")} UTC, commit ${m.commit}: ${m.cpu}, ${m.cores} cores, ${m.memoryGiB} GiB, Linux ${m.kernel}, ${m.system}, Node ${m.node}, load before ${m.load.join(", ")}`,
+    ),
+    "",
+    "| run | figure | bar | met |",
+    "| --- | --- | --- | --- |",
+    ...recorded.flatMap(({ run, line }) => run.bars.map((bar) => `| ${run.name} | ${barRow(bar, line)} |`)),
+    "",
+    "## What else was seen",
+    "",
+    ...recorded.flatMap(({ run, line }) => details(run, line)),
+    "",
+  ].join("\n");
+}
+
+function barRow(bar: Bar, line: RawLine): string {
+  const value = line[bar.figure];
+  const most = typeof bar.most === "number" ? bar.most : line[bar.most.figure];
+  const problem = line["problem"] ?? line["void"];
+  const known = typeof value === "number" && typeof most === "number" && problem === undefined;
+  const met = known ? (value <= most ? "yes" : "**no**") : `void: ${text(problem ?? "not measured")}`;
+  return `${text(value)} ${bar.unit} | ${text(most)} | ${met}`;
+}
+
+function details(run: Run, line: RawLine): readonly string[] {
+  const steps = line["steps"];
+  const shown = run.shown
+    .filter((figure) => line[figure] !== undefined)
+    .map((figure) => `${figure} ${text(line[figure])}`)
+    .join(", ");
+  const table = Array.isArray(steps) ? stepTable(steps as readonly RawLine[]) : [];
+  if (shown === "" && table.length === 0) return [];
+  return [`- **${run.name}** (\`${text(line["command"])}\`)${shown === "" ? "" : `: ${shown}`}`, ...table];
+}
+
+function stepTable(steps: readonly RawLine[]): readonly string[] {
+  const columns = Object.keys(steps[0] ?? {});
+  const row = (cells: readonly unknown[]): string => `  | ${cells.map(text).join(" | ")} |`;
+  return [
+    "",
+    row(columns),
+    row(columns.map(() => "---")),
+    ...steps.map((step) => row(columns.map((name) => step[name]))),
+    "",
+  ];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "-");
+}
