@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -384,6 +385,8 @@ class Client {
   size_t plis = 0;
   size_t firs = 0;
   size_t transport_reports = 0;
+  // By transport-wide number, in the node's clock as the reports tell it (250 us).
+  std::map<uint16_t, int64_t> arrivals_us;
   size_t receiver_reports = 0;
   std::vector<uint16_t> nacked;
   std::vector<SenderInfo> sender_reports;
@@ -419,13 +422,24 @@ class Client {
     received.payload.assign(payload, payload + received.header.payload_size);
     rtp.push_back(std::move(received));
   }
+  void take_transport_report(const RtcpPacket& part) {
+    ++transport_reports;
+    TransportCcReport report;
+    CHECK(read_transport_cc(part, report));
+    int64_t at_us = int64_t{report.reference_time} * 64'000;
+    for (size_t i = 0; i < report.entries.size(); ++i) {
+      if (!report.entries[i].received) continue;
+      at_us += int64_t{report.entries[i].delta} * 250;
+      arrivals_us[static_cast<uint16_t>(report.base_sequence + i)] = at_us;
+    }
+  }
   void take_rtcp(std::span<const uint8_t> compound) {
     RtcpIterator iterator(compound);
     RtcpPacket part;
     while (iterator.next(part)) {
       if (part.type == RtcpType::kPsfb && part.count == kFmtPli) ++plis;
       if (part.type == RtcpType::kPsfb && part.count == kFmtFir) ++firs;
-      if (part.type == RtcpType::kRtpfb && part.count == kFmtTransportCc) ++transport_reports;
+      if (part.type == RtcpType::kRtpfb && part.count == kFmtTransportCc) take_transport_report(part);
       if (part.type == RtcpType::kRtpfb && part.count == kFmtNack) {
         read_nacks(part, [this](uint16_t sequence) { nacked.push_back(sequence); });
       }

@@ -34,9 +34,6 @@ constexpr int kEpollEvents = 64;
 constexpr long kEpollPwait2 = 441;
 constexpr uint64_t kTagEvent = uint64_t{1} << 40;
 constexpr uint64_t kTagTcp = uint64_t{1} << 41;
-constexpr uint64_t kTagRtcp = uint64_t{1} << 42;
-// So many batches of 64 from one socket before the others have their turn.
-constexpr int kBatchesPerTurn = 4;
 
 }  // namespace
 
@@ -78,7 +75,8 @@ Worker::~Worker() {
 
 int Worker::open_udp(const std::string& ip, uint16_t port, PathAddress* local, const char** what) {
   UdpSocket socket;
-  const int error = socket.open({ip, port, true}, what);
+  // With time stamps: what is read by the clock came before.
+  const int error = socket.open({ip, port, true, true}, what);
   if (error != 0) return error;
   epoll_event event{};
   event.events = EPOLLIN;
@@ -90,6 +88,7 @@ int Worker::open_udp(const std::string& ip, uint16_t port, PathAddress* local, c
   if (rtcp_error != 0) return rtcp_error;
   sockets_.push_back(std::move(socket));
   rtcp_sockets_.push_back(std::move(rtcp));
+  drained_us_.resize(sockets_.size() * 2);
   return 0;
 }
 
@@ -103,18 +102,8 @@ int Worker::open_tcp(const std::string& ip, uint16_t port, PathAddress* local, c
   return tcp_->listen(ip, port, 0, local, what);
 }
 
-void Worker::watch_rtcp(int operation, bool at_once) {
-  for (const UdpSocket& socket : rtcp_sockets_) {
-    if (socket.fd() < 0) continue;
-    epoll_event event{};
-    event.events = at_once ? uint32_t{EPOLLIN} : 0;
-    event.data.u64 = kTagRtcp;
-    epoll_ctl(epoll_fd_, operation, socket.fd(), &event);
-  }
-}
-
 void Worker::start() {
-  watch_rtcp(EPOLL_CTL_ADD, true);
+  watch_rtcp(EPOLL_CTL_ADD);
   for (UdpSocket& socket : sockets_) {
     senders_.push_back(std::make_unique<UdpSender>(socket, sent_, config_.segmentation));
     senders_.back()->set_tag_batch(&tags_);
@@ -186,6 +175,8 @@ void Worker::set_priority() {
 }
 
 int64_t Worker::timeout_us(int64_t now_us) const {
+  // Then all else is in step with it: nothing here is hurt by a millisecond.
+  if (media_pace_.timed()) return std::max<int64_t>(media_pace_.due_us() - now_us, 0);
   int64_t due = now_us + 1'000'000;
   if (hold_until_us_ != 0) due = std::min(due, hold_until_us_);
   if (rtcp_pace_.timed()) due = std::min(due, rtcp_pace_.due_us());
@@ -237,19 +228,23 @@ void Worker::run() {
     });
     take_rings();
     bool rtcp = false;
+    bool media = media_pace_.worth(now_us_);
+    size_t datagrams = media ? read_media() : 0;
     for (int i = 0; i < ready; ++i) {
       const uint64_t tag = events[i].data.u64;
       if (tag == kTagEvent) {
         uint64_t count;
         (void)!::read(event_fd_, &count, sizeof(count));
-      } else if (tag == kTagRtcp) {
+      } else if (tag == kRtcpTag) {
         rtcp = true;
       } else if (tag >= kTagTcp) {
         tcp_->on_event(static_cast<int>(tag - kTagTcp), events[i].events, now_us_);
       } else {
-        receive_udp(tag);
+        media = true;
+        datagrams += receive_udp(tag);
       }
     }
+    if (media && media_pace_.on_read(now_us_, datagrams)) watch_media();
     if (!holds_batch()) fan_out();
     if (rtcp || rtcp_pace_.worth(now_us_)) {
       flush_senders();
@@ -380,50 +375,6 @@ bool Worker::may_tell(Peer& peer) {
   if (peer.events.take(now_us_, kPerSecond, kBurst)) return true;
   ++events_dropped_;
   return false;
-}
-
-size_t Worker::receive_batch(const UdpSocket& socket, size_t index) {
-  const size_t count = receiver_->receive(socket, static_cast<uint16_t>(index));
-  if (count == 0) return 0;
-  const int64_t read_us = monotonic_us();
-  rx_datagrams_ += count;
-  for (size_t i = 0; i < count; ++i) {
-    PacketBuffer* buffer = receiver_->packet(i);
-    rx_bytes_ += buffer->length;
-    if (buffer->length == 0 || receiver_->truncated(i)) {
-      ++malformed_;
-      continue;
-    }
-    // Reports are measured against when they came, not when somebody looked.
-    now_us_ = read_us - receiver_->waited_us(i);
-    buffer->arrival_us = now_us_;
-    PacketRef packet(receiver_->take(i));
-    on_datagram(packet, receiver_->path(i));
-    // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
-    if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
-  }
-  now_us_ = read_us;
-  return count;
-}
-
-void Worker::receive_udp(size_t socket) {
-  for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
-    if (receive_batch(sockets_[socket], socket) < UdpReceiver::kBatch) return;
-    fan_out();
-  }
-}
-
-void Worker::read_rtcp() {
-  size_t datagrams = 0;
-  for (size_t i = 0; i < rtcp_sockets_.size(); ++i) {
-    if (rtcp_sockets_[i].fd() < 0) continue;
-    for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
-      const size_t count = receive_batch(rtcp_sockets_[i], i);
-      datagrams += count;
-      if (count < UdpReceiver::kBatch) break;
-    }
-  }
-  if (rtcp_pace_.on_read(now_us_, datagrams)) watch_rtcp(EPOLL_CTL_MOD, !rtcp_pace_.timed());
 }
 
 }  // namespace parley

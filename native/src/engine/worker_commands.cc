@@ -463,6 +463,7 @@ void Worker::leave(Slot& slot, Track* track) {
     slot.source = nullptr;
   }
   if (slot.wanted == track) slot.wanted = nullptr;
+  if (track->slots.empty()) track->left_us = now_us_;
   // We may be in the middle of a batch that still names it.
   if (track->peer == nullptr && track->slots.empty() && !track->closing) idle_replicas_.push_back(track->handle);
 }

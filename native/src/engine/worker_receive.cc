@@ -36,6 +36,7 @@ void Worker::on_datagram(PacketRef& packet, const PathAddress& path) {
   }
   if (entry->owner == config_.index) return;
   raw_meta(*packet).path = path;
+  media_pace_.on_wanted(now_us_);
   const uint16_t owner = entry->owner;
   RingItem item;
   item.packet = packet.get();
@@ -299,8 +300,8 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
   }
   // A video that begins without a key frame (its beginning got lost, or we came late) is asked for one when somebody waits.
   if (first && track.video && !meta.begins && !track.slots.empty()) request_key_frame(track);
-  source.history.insert(sequence, packet, now_us_);
   if (!choose_forwarded(track, source, meta) || track.paused) return;
+  if (track.remote_workers != 0 || !track.slots.empty()) media_pace_.on_wanted(now_us_);
   for (uint64_t bits = track.remote_workers; bits != 0; bits &= bits - 1) {
     const auto worker = static_cast<size_t>(__builtin_ctzll(bits));
     PacketRef copy(packet);
@@ -316,7 +317,10 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
       ++queue_drops_;
     }
   }
-  if (!track.slots.empty()) add_to_batch(track, source, std::move(packet));
+  if (track.slots.empty()) return;
+  // Only what was sent is ever repeated, so of a track that nobody gets nothing is kept, and its buffers stay warm.
+  source.history.insert(sequence, packet, now_us_);
+  add_to_batch(track, source, std::move(packet));
 }
 
 void Worker::add_to_batch(Track& track, Source& source, PacketRef packet) {
@@ -363,6 +367,7 @@ void Worker::on_tcp_closed(const PathAddress& path) {
   command.type = CommandType::kPathClosed;
   command.handle = entry->peer;
   command.path = named;
+  media_pace_.on_wanted(now_us_);
   const uint16_t owner = entry->owner;
   paths_.erase(named);
   // To ourselves too: commands are never applied in the middle of a batch.

@@ -275,6 +275,11 @@ void Worker::send_sender_report(Slot& slot) {
 
 void Worker::send_reports(Peer& peer) {
   for (Track* track : peer.tracks) {
+    // Whoever was switched away may still ask for the last packets.
+    if (track->slots.empty() && track->left_us != 0 && now_us_ - track->left_us > PacketHistory::kKeepUs) {
+      for (auto& source : track->sources) source->history.clear();
+      track->left_us = 0;
+    }
     uint64_t lost = 0;
     for (auto& source : track->sources) lost += source->receiving->nack.lost();
     counter_set(track->counters[track_field::kLost], static_cast<double>(lost));

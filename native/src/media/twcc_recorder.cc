@@ -14,7 +14,10 @@ void TwccRecorder::on_packet(uint16_t sequence, int64_t arrival_us) {
   if (arrivals_.empty()) arrivals_.assign(kWindow, 0);
   const bool first = !unwrapper_.started();
   const uint64_t s = unwrapper_.unwrap(sequence);
-  if (first) next_ = end_ = s;
+  if (first) {
+    next_ = end_ = s;
+    begun_us_ = arrival_us;
+  }
   if (s + kWindow <= end_) return;
   if (s >= end_) {
     if (s - end_ >= kWindow) {

@@ -118,6 +118,7 @@ struct Track {
   std::vector<std::unique_ptr<Source>> sources;
   Source* forwarded = nullptr;
   std::vector<Slot*> slots;  // bound or still sending
+  int64_t left_us = 0;       // when the last of them went; 0: its histories are empty
   KeyFrameRequests key_frame_requests;
   AudioLevel audio_level;
   double* counters = nullptr;

@@ -1,6 +1,7 @@
 // One thread of the data plane with its sockets and the peers it owns. The packet path, in order:
 //
-//   receive_udp -> on_datagram -> (path table) -> on_peer_datagram -> on_rtp -> find_source -> on_media   worker_receive.cc
+//   receive_udp                                                                                           worker_read.cc
+//   -> on_datagram -> (path table) -> on_peer_datagram -> on_rtp -> find_source -> on_media               worker_receive.cc
 //   -> fan_out -> flush_peer -> write_packet -> UdpSender                                                 worker_send.cc
 //
 // Pacing is in worker_pacing.cc, STUN in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc, the loop and timers in worker.cc.
@@ -22,6 +23,7 @@
 #include "parley/engine/counters.h"
 #include "parley/engine/events.h"
 #include "parley/engine/handle.h"
+#include "parley/engine/media_pace.h"
 #include "parley/engine/path_table.h"
 #include "parley/engine/peer.h"
 #include "parley/engine/queues.h"
@@ -135,8 +137,6 @@ class Worker final : public TcpHandler {
   int64_t timeout_us(int64_t now_us) const;
   int wait(epoll_event* events, int count, int64_t timeout_us);
   void fall_asleep(epoll_event* events, int& ready);
-  void read_rtcp();
-  void watch_rtcp(int operation, bool at_once);
   void run_timers(int64_t now_us);
   void take_rings();
   void publish_counters();
@@ -171,9 +171,17 @@ class Worker final : public TcpHandler {
   Source& add_source(Track& track, uint32_t ssrc, uint32_t rtx_ssrc, const std::string& rid);
   void drop_source(Source& source);
 
+  // worker_read.cc; those that read return the number of datagrams
+  static constexpr uint64_t kRtcpTag = uint64_t{1} << 42;
+  void watch(const UdpSocket& socket, uint64_t tag, int operation, bool at_once);
+  void watch_media();
+  void watch_rtcp(int operation);
+  size_t receive_batch(const UdpSocket& socket, size_t index, bool rtcp);
+  size_t receive_udp(size_t socket);
+  size_t read_media();
+  void read_rtcp();
+
   // worker_receive.cc
-  void receive_udp(size_t socket);
-  size_t receive_batch(const UdpSocket& socket, size_t index);
   // Takes the reference when it keeps the packet; else the buffer is used again.
   void on_datagram(PacketRef& packet, const PathAddress& path);
   void on_peer_datagram(Peer& peer, const PathAddress& path, PacketRef& packet);
@@ -248,6 +256,8 @@ class Worker final : public TcpHandler {
   std::vector<UdpSocket> sockets_;
   std::vector<UdpSocket> rtcp_sockets_;  // beside those of `sockets_`; closed where RTCP comes through the same one
   RtcpPace rtcp_pace_;
+  MediaPace media_pace_;
+  std::vector<int64_t> drained_us_;  // when all of each socket had been read, two for each address
   std::unique_ptr<UdpReceiver> receiver_;
   SendCounters sent_;
   SrtpTagBatch tags_;  // of what lies in the senders' slabs

@@ -1,0 +1,88 @@
+// From the sockets to datagrams, in batches: as they come, or by the clock.
+#include <algorithm>
+
+#include "parley/engine/worker.h"
+
+namespace parley {
+namespace {
+
+// So many batches of 64 from one socket before the others have their turn.
+constexpr int kBatchesPerTurn = 4;
+
+}  // namespace
+
+void Worker::watch(const UdpSocket& socket, uint64_t tag, int operation, bool at_once) {
+  if (socket.fd() < 0) return;
+  epoll_event event{};
+  event.events = at_once ? uint32_t{EPOLLIN} : 0;
+  event.data.u64 = tag;
+  epoll_ctl(epoll_fd_, operation, socket.fd(), &event);
+}
+
+void Worker::watch_media() {
+  for (size_t i = 0; i < sockets_.size(); ++i) watch(sockets_[i], i, EPOLL_CTL_MOD, !media_pace_.timed());
+}
+
+void Worker::watch_rtcp(int operation) {
+  for (const UdpSocket& socket : rtcp_sockets_) watch(socket, kRtcpTag, operation, !rtcp_pace_.timed());
+}
+
+size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
+  const size_t count = receiver_->receive(socket, static_cast<uint16_t>(index));
+  if (count == 0) return 0;
+  const int64_t read_us = monotonic_us();
+  // Nothing was left the last time: whatever the time stamps say (the wall clock may have been set), nothing waited for longer.
+  int64_t& drained_us = drained_us_[index * 2 + (rtcp ? 1 : 0)];
+  const int64_t longest_us = read_us - drained_us;
+  if (count < UdpReceiver::kBatch) drained_us = read_us;
+  rx_datagrams_ += count;
+  for (size_t i = 0; i < count; ++i) {
+    PacketBuffer* buffer = receiver_->packet(i);
+    rx_bytes_ += buffer->length;
+    if (buffer->length == 0 || receiver_->truncated(i)) {
+      ++malformed_;
+      continue;
+    }
+    buffer->arrival_us = read_us - std::min(receiver_->waited_us(i), longest_us);
+    // Reports are measured against when they came, not when somebody looked.
+    now_us_ = rtcp ? buffer->arrival_us : read_us;
+    PacketRef packet(receiver_->take(i));
+    on_datagram(packet, receiver_->path(i));
+    // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
+    if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
+  }
+  now_us_ = read_us;
+  return count;
+}
+
+size_t Worker::receive_udp(size_t socket) {
+  size_t datagrams = 0;
+  for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+    const size_t count = receive_batch(sockets_[socket], socket, false);
+    datagrams += count;
+    if (count < UdpReceiver::kBatch) break;
+    fan_out();
+  }
+  return datagrams;
+}
+
+size_t Worker::read_media() {
+  size_t datagrams = 0;
+  for (size_t i = 0; i < sockets_.size(); ++i) datagrams += receive_udp(i);
+  return datagrams;
+}
+
+void Worker::read_rtcp() {
+  size_t datagrams = 0;
+  for (size_t i = 0; i < rtcp_sockets_.size(); ++i) {
+    if (rtcp_sockets_[i].fd() < 0) continue;
+    for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+      const size_t count = receive_batch(rtcp_sockets_[i], i, true);
+      datagrams += count;
+      if (count < UdpReceiver::kBatch) break;
+    }
+  }
+  if (rtcp_pace_.on_read(now_us_, datagrams)) watch_rtcp(EPOLL_CTL_MOD);
+}
+
+}  // namespace parley
