@@ -53,7 +53,7 @@ export class LocalServer implements AsyncDisposable {
   /** The same port as before, and no memory. */
   async up(): Promise<void> {
     const shared = { clock: systemClock, random: new CryptoRandom(), logger: nullLogger };
-    const metrics = createPromMetrics({ processMetrics: false });
+    const metrics = createPromMetrics({ processMetrics: undefined });
     const bus = createLocalBus(shared);
     const config = { ufragKey: new Uint8Array(16).fill(7) };
     this.#bus = bus;

@@ -88,7 +88,7 @@ class Stage {
 
   private constructor() {
     const [random, clock, logger, bus] = [new CryptoRandom(), systemClock, nullLogger, this.#bus];
-    const metrics = createPromMetrics({ processMetrics: false });
+    const metrics = createPromMetrics({ processMetrics: undefined });
     const ufragKey = random.bytes(16);
     this.#plane = startNativePlane({ udpPort: 0, tcpPort: undefined, bind: ["127.0.0.1"], threads: 1, ufragKey });
     this.#watchBinds();

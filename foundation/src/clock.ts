@@ -14,6 +14,9 @@ export interface Clock {
   unixMs(): number;
   /** Runs `callback` once, not before `delayMs` from now. Never keeps the process alive by itself. */
   after(delayMs: number, callback: () => void): Timer;
-  /** Runs `callback` every `periodMs`, the first time one period from now. */
+  /**
+   * Runs `callback` every `periodMs`, the first time within one period from now: a clock may let those of equal or multiple periods fall
+   * together, so that they wake the process once.
+   */
   every(periodMs: number, callback: () => void): Timer;
 }

@@ -103,7 +103,7 @@ class Apparatus {
       clock: realClock,
       random: this.#random,
       logger: nullLogger,
-      metrics: createPromMetrics({ processMetrics: false }),
+      metrics: createPromMetrics({ processMetrics: undefined }),
       config: { addresses: [] },
     });
     this.node.start();

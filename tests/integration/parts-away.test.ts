@@ -39,7 +39,7 @@ class Server implements AsyncDisposable {
   readonly #shared = {
     random: new CryptoRandom(),
     logger: nullLogger,
-    metrics: createPromMetrics({ processMetrics: false }),
+    metrics: createPromMetrics({ processMetrics: undefined }),
   };
   readonly #tokens = new TokenVerifier({ apps: [app] });
   readonly node: MediaNode;

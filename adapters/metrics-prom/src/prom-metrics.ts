@@ -1,10 +1,14 @@
-import type { Counter, Gauge, Histogram, LabelValues, Metrics, MetricOptions } from "@parley/foundation";
+import type { Clock, Counter, Gauge, Histogram, LabelValues, Metrics, MetricOptions } from "@parley/foundation";
 import * as prom from "prom-client";
+import { watchEventLoop } from "./event-loop.ts";
 
 export interface PromMetricsOptions {
-  /** Also the process's own: CPU, memory, event loop. */
-  readonly processMetrics: boolean;
+  /** Also the process's own: CPU, memory, event loop; the clock's beat tells how late the latter is. */
+  readonly processMetrics: Clock | undefined;
 }
+
+/** What measures the event loop by a timer of its own wakes the process a hundred times a second: `watchEventLoop` does it instead. */
+const neverMs = 2 ** 30;
 
 /** Metrics of this process. Every instance has a registry of its own. */
 export function createPromMetrics(options: PromMetricsOptions): Metrics {
@@ -12,7 +16,10 @@ export function createPromMetrics(options: PromMetricsOptions): Metrics {
   const refreshers: (() => void)[] = [];
   /** What each name was registered as: the same again is fine, something else is a bug. */
   const shapes = new Map<string, string>();
-  if (options.processMetrics) prom.collectDefaultMetrics({ register: registry });
+  if (options.processMetrics !== undefined) {
+    prom.collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: neverMs });
+    refreshers.push(watchEventLoop(registry, options.processMetrics));
+  }
 
   function register<M extends prom.Metric>(kind: string, metric: MetricOptions, make: () => M): M {
     const shape = JSON.stringify([kind, metric]);

@@ -1,4 +1,7 @@
 import type { Clock, Timer } from "@parley/foundation";
+import { Beat } from "./beat.ts";
+
+const beat = new Beat(() => performance.now());
 
 /** The machine's clock. Its timers never keep the process alive. */
 export const systemClock: Clock = {
@@ -20,11 +23,7 @@ export const systemClock: Clock = {
     arm(Math.max(0, delayMs));
     return { cancel: () => clearTimeout(handle) };
   },
-  every(periodMs, callback): Timer {
-    const handle = setInterval(callback, periodMs);
-    handle.unref();
-    return { cancel: () => clearInterval(handle) };
-  },
+  every: (periodMs, callback): Timer => beat.every(periodMs, callback),
 };
 
 const longestTimeoutMs = 2 ** 31 - 1;

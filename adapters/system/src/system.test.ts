@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Beat } from "./beat.ts";
 import { CryptoRandom } from "./crypto-random.ts";
 import { createLogger } from "./pino-logger.ts";
 import { systemClock } from "./system-clock.ts";
@@ -26,6 +30,39 @@ test("the clock's timers run in time, not early, and can be cancelled", async ()
   });
   clearInterval(hold);
   assert.equal(count, 3);
+});
+
+test("periodic work falls together at multiples of its period, and a stall is not made up for", async () => {
+  let shiftMs = 0.4;
+  const nowMs = () => performance.now() + shiftMs;
+  const beat = new Beat(nowMs);
+  const runs: { readonly name: string; readonly atMs: number }[] = [];
+  const note = (name: string) => () => void runs.push({ name, atMs: nowMs() });
+  const timers = [beat.every(40, note("slow")), beat.every(20, note("fast"))];
+  beat.every(40, () => assert.fail("ran although cancelled")).cancel();
+  await wait(130);
+  const slow = runs.flatMap(({ name }, index) => (name === "slow" ? [index] : []));
+  assert.ok(slow.length >= 2, JSON.stringify(runs));
+  // The fast one right behind it, in the same wake-up.
+  for (const index of slow) assert.equal(runs[index + 1]?.name, "fast", JSON.stringify(runs));
+  const before = runs.length;
+  shiftMs += 10_000;
+  await wait(25);
+  assert.ok(runs.length - before <= 5, JSON.stringify(runs.slice(before)));
+  for (const timer of timers) timer.cancel();
+});
+
+test("periodic work that fails is an uncaught exception, and stops neither itself nor the rest", async () => {
+  const program = `
+    import { Beat } from ${JSON.stringify(new URL("./beat.ts", import.meta.url).href)};
+    const errors = [], runs = [];
+    process.on("uncaughtException", (error) => errors.push(error.message));
+    const beat = new Beat(() => performance.now());
+    beat.every(10, () => { throw new Error("a bug"); });
+    beat.every(10, () => runs.push(1));
+    setTimeout(() => console.log(errors.length >= 2 && errors[0] === "a bug" && runs.length >= 2), 100);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]);
+  assert.equal(stdout, "true\n");
 });
 
 test("randomness is fresh, across refills of the pool too", () => {

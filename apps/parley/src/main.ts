@@ -89,7 +89,7 @@ async function serve(flags: Flags): Promise<number | undefined> {
   if (!config.ok) return fail(config.error);
   const dev = flags.some(([name]) => name === "dev");
   const logger = createLogger(config.value.log);
-  const metrics = createPromMetrics({ processMetrics: true });
+  const metrics = createPromMetrics({ processMetrics: systemClock });
   // The system clock's timers do not keep the process alive, and at the start and the end nothing else does.
   const alive = setInterval(() => undefined, 2 ** 30);
   let program: Program;

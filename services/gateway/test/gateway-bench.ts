@@ -40,7 +40,7 @@ export class GatewayBench implements AsyncDisposable {
       clock: systemClock,
       random: new CryptoRandom(),
       logger: nullLogger,
-      metrics: createPromMetrics({ processMetrics: false }),
+      metrics: createPromMetrics({ processMetrics: undefined }),
       tokens: this.tokens,
       ownerId: "gw",
       serverVersion: "0.0.0",

@@ -491,7 +491,7 @@ describe("media node", () => {
         most = Math.max(most, world.statuses.length - before);
       }
       assert.equal(world.statuses.length, 2000);
-      assert.equal(most, 100);
+      assert.equal(most, 200);
     });
   });
 

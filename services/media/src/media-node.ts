@@ -82,8 +82,8 @@ export interface MediaNodeConfig {
 /** Announced this often, and forgotten by others after three times that (architecture.md, "Bus"). */
 const ANNOUNCE_MS = 250;
 /** One timer serves all sessions: each step takes one bucket of them, so a session has its turn every second. */
-const SWEEP_MS = 50;
-const BUCKETS = 20;
+const SWEEP_MS = 100;
+const BUCKETS = 10;
 /** Who speaks is to be heard within 300 ms: the level takes about 100 to rise, this is the rest but for the way. */
 const LEVELS_MS = 100;
 
