@@ -75,6 +75,8 @@ void Worker::fan_out() {
   hold_until_us_ = 0;
   if (batch_size_ == 0) return;
   note_send_time(now_us_);
+  // The last datagram of a message may be shorter than the others: sound after a picture needs none of its own.
+  std::stable_partition(batch_tracks_.begin(), batch_tracks_.end(), [](const Track* track) { return track->video; });
   for (Track* track : batch_tracks_) {
     for (Slot* slot : track->slots) {
       Peer& peer = *slot->peer;

@@ -136,6 +136,8 @@ class Worker final : public TcpHandler {
   void set_priority();
   int64_t timeout_us(int64_t now_us) const;
   int wait(epoll_event* events, int count, int64_t timeout_us);
+  // Sleeps through datagrams; commands and other workers' packets end it.
+  void doze(int64_t us);
   void fall_asleep(epoll_event* events, int& ready);
   void run_timers(int64_t now_us);
   void take_rings();

@@ -9,22 +9,25 @@ class BurstWatch {
  public:
   // libwebrtc sends a camera's frame within half a millisecond; a link that spreads packets has wider gaps.
   static constexpr int64_t kGapUs = 250;
-  // Who waited less for a packet found it there already, or holds up its sender by working on the same core: a gap that is
-  // our own work says nothing about the sender.
-  static constexpr int64_t kNoWaitUs = 50;
+  // A receiver that has slept for so little may have held up its sender by working on the same core: such a gap is our own
+  // work. One that has not slept at all found the packet there; its sender was free to send when it wanted.
+  static constexpr int64_t kSleptUs = 5;
+  static constexpr int64_t kBarelySleptUs = 50;
 
-  // For each packet in order: when it came, and for how long the receiving thread has waited for packets, all in all.
+  // For each packet in order: when the kernel got it, and for how long the receiving thread has slept, all in all.
   // Frames are told apart by their RTP time.
-  void on_packet(uint32_t timestamp, int64_t arrival_us, int64_t waited_us) {
+  void on_packet(uint32_t timestamp, int64_t arrival_us, int64_t slept_us) {
     if (started_ && timestamp == timestamp_) {
       // By count, not by mean: one pause of the sender's scheduler says nothing about the link.
-      const bool wide = arrival_us - arrival_us_ > kGapUs && waited_us - waited_us_ > kNoWaitUs;
+      const int64_t slept_for_us = slept_us - slept_us_;
+      const bool held_up = slept_for_us > kSleptUs && slept_for_us < kBarelySleptUs;
+      const bool wide = arrival_us - arrival_us_ > kGapUs && !held_up;
       wide_gaps_q8_ += wide ? (256 - wide_gaps_q8_) / 16 : -wide_gaps_q8_ / 16;
     }
     started_ = true;
     timestamp_ = timestamp;
     arrival_us_ = arrival_us;
-    waited_us_ = waited_us;
+    slept_us_ = slept_us;
   }
 
   // Begins with "no": packets that come one by one must never wait for company.
@@ -34,7 +37,7 @@ class BurstWatch {
   bool started_ = false;
   uint32_t timestamp_ = 0;
   int64_t arrival_us_ = 0;
-  int64_t waited_us_ = 0;
+  int64_t slept_us_ = 0;
   // Share of the gaps within frames that are wide, in 1/256, smoothed.
   int32_t wide_gaps_q8_ = 256;
 };

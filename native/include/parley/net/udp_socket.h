@@ -18,7 +18,7 @@ struct UdpSocketOptions {
   std::string ip;
   uint16_t port = 0;  // 0: any
   bool reuse_port = true;
-  // Each datagram carries when the kernel got it, for a socket that is not read at once.
+  // Each datagram carries when the kernel got it: whoever reads may be late.
   bool time_stamps = false;
 };
 
