@@ -82,6 +82,11 @@ export interface NativePlane {
   /** kind 0 peers, 1 tracks, 2 slots; chunks of 256 entries. */
   counterBlock(kind: number, chunk: number): ArrayBuffer | undefined;
   planeCounterBlocks(): ArrayBuffer[];
+  /**
+   * Who wants subscribers' feedback told (undefined: nobody). Called with the number of bytes of records (native/include/parley/engine/events.h)
+   * in the block that this returns; the next call overwrites them.
+   */
+  onFeedback(handler: ((bytes: number) => void) | undefined): ArrayBuffer | undefined;
   close(): void;
 }
 

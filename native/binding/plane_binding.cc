@@ -90,6 +90,7 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
             InstanceMethod<&PlaneObject::now_ms>("nowMs"),
             InstanceMethod<&PlaneObject::counter_block>("counterBlock"),
             InstanceMethod<&PlaneObject::plane_counter_blocks>("planeCounterBlocks"),
+            InstanceMethod<&PlaneObject::on_feedback>("onFeedback"),
             InstanceMethod<&PlaneObject::close>("close"),
         });
   }
@@ -169,15 +170,41 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
     Napi::HandleScope scope(env);
     scratch_.clear();
     plane_->drain_events(scratch_);
-    if (scratch_.empty()) return;
-    Napi::Buffer<uint8_t> buffer = Napi::Buffer<uint8_t>::Copy(env, scratch_.data(), scratch_.size());
-    if (scratch_.capacity() > 1 << 20) scratch_ = std::vector<uint8_t>();
-    on_events_.MakeCallback(env.Global(), {buffer}, *context_);
+    if (!scratch_.empty()) {
+      Napi::Buffer<uint8_t> buffer = Napi::Buffer<uint8_t>::Copy(env, scratch_.data(), scratch_.size());
+      if (scratch_.capacity() > 1 << 20) scratch_ = std::vector<uint8_t>();
+      call(on_events_, buffer);
+    }
+    // The handler may close the plane.
+    for (size_t i = 0; plane_ != nullptr && plane_->feedback_is_wanted() && i < plane_->workers.size(); ++i) {
+      const size_t bytes = plane_->drain_feedback(i, reinterpret_cast<uint8_t*>(feedback_block_.get()));
+      if (bytes > 0) call(on_feedback_, Napi::Number::New(env, static_cast<double>(bytes)));
+    }
+  }
+
+  void call(Napi::FunctionReference& handler, Napi::Value value) {
+    Napi::Env env = Env();
+    handler.MakeCallback(env.Global(), {value}, *context_);
     if (env.IsExceptionPending()) {
       // Nobody above us can catch it: an exception in the handler is a bug and ends the process, as in any callback.
       napi_value error = env.GetAndClearPendingException().Value();
       napi_fatal_exception(env, error);
     }
+  }
+
+  // (handler or undefined): it is called with how many bytes of records are in the block that this returns, overwritten by the next call.
+  Napi::Value on_feedback(const Napi::CallbackInfo& info) {
+    Napi::Env env = info.Env();
+    const bool wanted = info[0].IsFunction();
+    if (plane_ == nullptr) return env.Undefined();
+    plane_->want_feedback(wanted);
+    if (!wanted) {
+      on_feedback_.Reset();
+      return env.Undefined();
+    }
+    on_feedback_ = Napi::Persistent(info[0].As<Napi::Function>());
+    if (feedback_block_ == nullptr) feedback_block_.reset(new double[kFeedbackRingBytes / sizeof(double)]);
+    return wrap_block(env, feedback_block_, kFeedbackRingBytes);
   }
 
   void close_async() {
@@ -206,6 +233,7 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
     shut_down();
     if (was_open) {
       on_events_.Reset();
+      on_feedback_.Reset();
       context_.reset();
       Unref();
     }
@@ -396,6 +424,8 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
   Napi::FunctionReference on_events_;
   std::unique_ptr<Napi::AsyncContext> context_;
   std::vector<uint8_t> scratch_;
+  Napi::FunctionReference on_feedback_;
+  std::shared_ptr<double[]> feedback_block_;
   bool hooked_ = false;
 };
 

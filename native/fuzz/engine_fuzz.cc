@@ -71,6 +71,7 @@ constexpr uint8_t kMidId = 4, kTwccId = 5, kTimeId = 6, kRidId = 7, kDescriptorI
 }
 
 struct Shared final : PlaneShared {
+  Shared() { feedback_wanted = true; }
   void wake_main() override {}
 };
 

@@ -41,7 +41,7 @@ struct Event {
   std::vector<uint8_t> datagram;
 };
 
-// An event of kind kTransportFeedback.
+// A FeedbackRecord with its groups.
 struct Feedback {
   Handle peer = 0;
   int64_t at_us = 0;
@@ -69,11 +69,12 @@ inline SrtpMasterKey random_key(SrtpProfile profile, Random& random) {
 
 class Rig {
  public:
-  explicit Rig(PlaneConfig config = {}) : plane([] {}) {
+  explicit Rig(PlaneConfig config = {}) : plane([this] { ++woken; }) {
     if (config.bind.empty()) config.bind = {"127.0.0.1"};
     for (size_t i = 0; i < key.size(); ++i) key[i] = static_cast<uint8_t>(i * 7 + 1);
     config.ufrag_key = key;
     const std::string failure = plane.start(config);
+    plane.want_feedback(true);
     if (!failure.empty()) fail(__FILE__, __LINE__, failure);
   }
 
@@ -100,6 +101,17 @@ class Rig {
       std::memcpy(&size, batch.data() + at, 4);
       take(batch.data() + at + 4, size);
       at += 4 + size;
+    }
+    std::vector<uint8_t> reports(kFeedbackRingBytes);
+    for (size_t worker = 0; worker < plane.workers.size(); ++worker) {
+      const size_t bytes = plane.drain_feedback(worker, reports.data());
+      for (size_t at = 0; at < bytes;) {
+        uint32_t size;
+        std::memcpy(&size, reports.data() + at, 4);
+        CHECK_EQ((4 + size) % 8, 0u);
+        take_feedback(reports.data() + at + 4, size);
+        at += 4 + size;
+      }
     }
     plane.flush();
   }
@@ -132,6 +144,7 @@ class Rig {
   Random random{42};
   std::vector<Event> events;
   std::vector<Feedback> feedback;
+  std::atomic<int> woken{0};
   // A check of a new path: to whom it belongs, by ufrag.
   std::vector<std::pair<std::string, Handle>> peers;
   bool select_new_paths = true;
@@ -148,10 +161,6 @@ class Rig {
     return 0;
   }
   void take(const uint8_t* data, size_t size) {
-    if (static_cast<EventType>(data[0]) == EventType::kTransportFeedback) {
-      take_feedback(data + 1, size - 1);
-      return;
-    }
     Event event;
     event.type = static_cast<EventType>(data[0]);
     const uint8_t* at = data + 1;
@@ -184,20 +193,13 @@ class Rig {
     events.push_back(std::move(event));
   }
   void take_feedback(const uint8_t* data, size_t size) {
-    Feedback told;
-    const auto read = [&data, &size](auto& value) {
-      CHECK(size >= sizeof(value));
-      std::memcpy(&value, data, sizeof(value));
-      data += sizeof(value);
-      size -= sizeof(value);
-    };
-    read(told.peer);
-    read(told.at_us);
-    read(told.delay_us);
-    read(told.packets);
-    read(told.bytes);
-    read(told.lost);
-    while (size > 0) read(told.groups.emplace_back());
+    FeedbackRecord record;
+    CHECK(size >= sizeof(record));
+    std::memcpy(&record, data, sizeof(record));
+    CHECK_EQ(size, sizeof(record) + record.groups * sizeof(TwccGroup));
+    Feedback told{static_cast<Handle>(record.peer), static_cast<int64_t>(record.arrival_us), record.delay_us, record.packets,
+                  record.bytes, record.lost, std::vector<TwccGroup>(record.groups)};
+    if (record.groups > 0) std::memcpy(told.groups.data(), data + sizeof(record), record.groups * sizeof(TwccGroup));
     feedback.push_back(std::move(told));
   }
 };

@@ -126,6 +126,42 @@ TEST("feedback is understood from the moment its extension is agreed on, a strea
   CHECK_EQ(rig.feedback[0].packets, 3u);
 }
 
+TEST("feedback that nobody wants goes into counters, wakes nobody, and is not told later") {
+  Rig rig;
+  Pair pair(rig);
+  pair.send_frame(true, 4, 400);
+  pair.receive_until(4);
+  const uint16_t first = transport_number(pair.subscriber.rtp[0]);
+  const auto report = [&](uint16_t number) {
+    pair.subscriber.send_rtcp([&](RtcpWriter& writer) { CHECK(writer.transport_cc(1, kSlotSsrc, report_of(number, {true}))); });
+  };
+  const auto delivered = [&](double packets) {
+    return [&rig, &pair, packets] {
+      return rig.peer_counter(pair.subscriber.peer, peer_field::kFeedbackPackets) == packets;
+    };
+  };
+  rig.plane.want_feedback(false);
+  const int woken = rig.woken;
+  report(first);
+  rig.until("the count", delivered(1));
+  rig.run_for(60);
+  CHECK_EQ(rig.woken.load(), woken);
+  CHECK(rig.feedback.empty());
+  rig.plane.want_feedback(true);
+  report(static_cast<uint16_t>(first + 1));
+  rig.until("feedback", [&] { return !rig.feedback.empty(); });
+  CHECK_EQ(rig.feedback.size(), 1u);
+  CHECK_EQ(rig.feedback[0].packets, 1u);
+  rig.until("the call that comes with it", [&] { return rig.woken.load() > woken; });
+  // What is in the ring when it is no longer wanted is gone.
+  report(static_cast<uint16_t>(first + 2));
+  while (!delivered(3)()) poll(nullptr, 0, 1);
+  rig.plane.want_feedback(false);
+  rig.plane.want_feedback(true);
+  rig.run_for(60);
+  CHECK_EQ(rig.feedback.size(), 1u);
+}
+
 TEST("feedback that nobody takes is dropped and counted, and costs no other event") {
   Rig rig;
   Pair pair(rig);

@@ -1,20 +1,17 @@
-import type { TransportFeedback } from "@parley/domain-media-control";
 import { mediaPlaneContract } from "./contracts/media-plane-contract.ts";
 import { FakeMediaPlane } from "./fake-media-plane.ts";
+import { keptFeedback, type KeptFeedback } from "./kept-feedback.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 mediaPlaneContract("fake plane", async () => {
   const clock = new VirtualClock();
   const plane = new FakeMediaPlane(clock);
-  const reported = async (): Promise<readonly TransportFeedback[]> => {
-    const told: TransportFeedback[] = [];
-    plane.onEvents((events) => {
-      for (const event of events) if (event.type === "transport-feedback") told.push(event);
-    });
+  const reported = async (): Promise<readonly KeptFeedback[]> => {
+    const told: KeptFeedback[] = [];
+    plane.onTransportFeedback((feedback) => told.push(keptFeedback(feedback)));
     const peer = plane.openPeer({ ice: { localUfrag: "a", localPassword: "b", remoteUfrag: "c" } });
     clock.advance(100);
-    plane.emit({
-      type: "transport-feedback",
+    plane.report({
       peer,
       receivedMonoMs: plane.nowMs(),
       feedbackDelayUs: 40_000,

@@ -22,6 +22,7 @@ import type {
   TrackOptions,
   TransportFeedback,
 } from "@parley/domain-media-control";
+import { feedbackOf, type KeptFeedback } from "./kept-feedback.ts";
 import type { Clock } from "@parley/foundation";
 
 export interface FakePeer {
@@ -76,6 +77,7 @@ export class FakeMediaPlane implements MediaPlane {
   closed = false;
   readonly #clock: Clock;
   #handler: ((events: readonly MediaPlaneEvent[]) => void) | undefined;
+  #feedbackHandler: ((feedback: TransportFeedback) => void) | undefined;
   #lastHandle = 0;
 
   constructor(clock: Clock) {
@@ -84,11 +86,12 @@ export class FakeMediaPlane implements MediaPlane {
 
   /** Plays an event (or a batch) of the data plane. */
   emit(...events: readonly MediaPlaneEvent[]): void {
-    for (const event of events) if (event.type === "transport-feedback") this.#count(event);
     this.#handler?.(events);
   }
 
-  #count({ peer, packets, bytes, lost, feedbackDelayUs }: TransportFeedback): void {
+  /** Plays a subscriber's report. */
+  report(feedback: KeptFeedback): void {
+    const { peer, packets, bytes, lost, feedbackDelayUs } = feedback;
     const known = this.peers.get(peer);
     if (known === undefined) return;
     known.counters = {
@@ -98,6 +101,15 @@ export class FakeMediaPlane implements MediaPlane {
       undeliveredPackets: known.counters.undeliveredPackets + lost,
       feedbackDelayUs,
     };
+    this.#feedbackHandler?.(feedbackOf(feedback));
+  }
+
+  get feedbackIsWanted(): boolean {
+    return this.#feedbackHandler !== undefined;
+  }
+
+  onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void {
+    this.#feedbackHandler = handler;
   }
 
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void {

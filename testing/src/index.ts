@@ -2,6 +2,7 @@ export * from "./contracts/bus-contract.ts";
 export * from "./contracts/media-plane-contract.ts";
 export * from "./fake-media-plane.ts";
 export * from "./fuzz-budget.ts";
+export * from "./kept-feedback.ts";
 export * from "./loggers.ts";
 export * from "./mutation.ts";
 export * from "./seeded-random.ts";

@@ -1,12 +1,4 @@
-import type {
-  MediaPlaneEvent,
-  PacketGroup,
-  PathAddress,
-  PeerHandle,
-  SlotHandle,
-  TrackHandle,
-  TransportFeedback,
-} from "@parley/domain-media-control";
+import type { MediaPlaneEvent, PathAddress, PeerHandle, SlotHandle, TrackHandle } from "@parley/domain-media-control";
 import { PATH_ADDRESS_BYTES } from "@parley/domain-media-control";
 
 // Numbers of native/include/parley/engine/events.h.
@@ -17,9 +9,6 @@ const SSRC = 4;
 const SLOT_STARTED = 5;
 const PATH_CLOSED = 6;
 const TRACK_ENDED = 7;
-const TRANSPORT_FEEDBACK = 8;
-
-const GROUP_BYTES = 16;
 
 /** Reads one batch: records of a u32 length, a byte of type, and fields. The events' datagrams are views of `batch`. */
 export function decodeEvents(batch: Uint8Array): MediaPlaneEvent[] {
@@ -74,37 +63,12 @@ function decode(view: DataView, batch: Uint8Array, at: number, end: number): Med
       };
     case TRACK_ENDED:
       return { type: "track-ended", track: readHandle(view, fields) as TrackHandle };
-    case TRANSPORT_FEEDBACK:
-      return readFeedback(view, fields, end);
     default:
       return undefined;
   }
 }
 
-function readFeedback(view: DataView, at: number, end: number): TransportFeedback {
-  const groups: PacketGroup[] = [];
-  for (let group = at + 32; group + GROUP_BYTES <= end; group += GROUP_BYTES) {
-    groups.push({
-      sendDeltaUs: view.getInt32(group, true),
-      receiveDeltaUs: view.getInt32(group + 4, true),
-      bytes: view.getUint32(group + 8, true),
-      packets: view.getUint16(group + 12, true),
-      lost: view.getUint16(group + 14, true),
-    });
-  }
-  return {
-    type: "transport-feedback",
-    peer: readHandle(view, at) as PeerHandle,
-    receivedMonoMs: readHandle(view, at + 8) / 1000,
-    feedbackDelayUs: view.getUint32(at + 16, true),
-    packets: view.getUint32(at + 20, true),
-    bytes: view.getUint32(at + 24, true),
-    lost: view.getUint32(at + 28, true),
-    groups,
-  };
-}
-
-/** Handles stay below 2^53, and so do microseconds. */
+/** Handles stay below 2^53. */
 function readHandle(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }

@@ -4,13 +4,12 @@ import {
   type MediaPlaneEvent,
   type PeerHandle,
   type SrtpProfile,
-  type TransportFeedback,
   mintIceCredentials,
   parseStun,
 } from "@parley/domain-media-control";
 import { type LoadRemote, loadLoadClient } from "@parley/native";
 import { Codec, HeaderExtension, MediaKind } from "@parley/protocol";
-import { SeededRandom, mediaPlaneContract } from "@parley/testing";
+import { type KeptFeedback, SeededRandom, keptFeedback, mediaPlaneContract } from "@parley/testing";
 import { generateCertificate } from "./certificate.ts";
 import { NativeMediaPlane } from "./native-media-plane.ts";
 
@@ -30,7 +29,7 @@ const extensions = [
 /** Plays the control part for peers of the load client: paths, handshakes, keys. */
 class Control {
   readonly plane = new NativeMediaPlane({ udpPort: 0, tcpPort: 0, bind: ["127.0.0.1"], threads: 1, ufragKey });
-  readonly feedback: TransportFeedback[] = [];
+  readonly feedback: KeptFeedback[] = [];
   readonly #certificate = generateCertificate();
   readonly #byUfrag = new Map<string, PeerHandle>();
   readonly #handshakes = new Map<PeerHandle, DtlsTransport>();
@@ -62,9 +61,7 @@ class Control {
   }
 
   #take(event: MediaPlaneEvent): void {
-    if (event.type === "transport-feedback") {
-      this.feedback.push(event);
-    } else if (event.type === "stun") {
+    if (event.type === "stun") {
       const peer = this.#byUfrag.get(parseStun(event.datagram)?.username?.split(":")[0] ?? "");
       if (peer === undefined) return;
       // The next check is answered natively.
@@ -87,7 +84,7 @@ mediaPlaneContract("native plane", async () => {
   // Commands leave with the microtask and take effect within a millisecond; a closed handle comes back by an event's wake-up.
   const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
 
-  const reported = async (): Promise<readonly TransportFeedback[]> => {
+  const reported = async (): Promise<readonly KeptFeedback[]> => {
     const credentials = (): { ufrag: string; password: string } => ({
       ufrag: randomBytes(6).toString("hex"),
       password: randomBytes(18).toString("hex"),
@@ -117,6 +114,7 @@ mediaPlaneContract("native plane", async () => {
     plane.bindSlot(slot, track, [{ from: 96, to: 96 }]);
     client.connect(publisher, camera.remote);
     client.connect(subscriber, viewer.remote);
+    plane.onTransportFeedback((told) => feedback.push(keptFeedback(told)));
     client.setSending(true);
     const deadline = performance.now() + 10_000;
     while (!feedback.some(({ groups }) => groups.length > 0)) {

@@ -20,6 +20,7 @@ import type {
   TrackCounters,
   TrackHandle,
   TrackOptions,
+  TransportFeedback,
 } from "@parley/domain-media-control";
 import type { NativePlane } from "@parley/native";
 import { MediaKind } from "@parley/protocol";
@@ -27,6 +28,7 @@ import { addon } from "./addon.ts";
 import { CounterReader } from "./counters.ts";
 import { NativeDtls } from "./dtls-transport.ts";
 import { decodeEvents } from "./events.ts";
+import { FeedbackReader } from "./transport-feedback.ts";
 
 export interface NativePlaneOptions {
   /** 0: any free one. */
@@ -90,6 +92,16 @@ export class NativeMediaPlane implements MediaPlane {
     const early = this.#early;
     this.#early = [];
     if (early.length > 0) handler(early);
+  }
+
+  onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void {
+    if (handler === undefined) {
+      this.#native.onFeedback(undefined);
+      return;
+    }
+    let reader: FeedbackReader | undefined;
+    const block = this.#native.onFeedback((bytes) => reader?.each(bytes, handler));
+    if (block !== undefined) reader = new FeedbackReader(block);
   }
 
   openPeer(options: PeerOptions): PeerHandle {

@@ -17,6 +17,11 @@ export interface MediaPlane {
 
   /** Called with each batch of events, in order. Set once, before the first peer. */
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void;
+  /**
+   * Called with each subscriber's transport-wide feedback in the order of its reports; undefined: nobody wants it, as at first. Then it goes into
+   * the counters only, and neither wakes this thread nor costs it anything.
+   */
+  onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void;
 
   /** A PeerConnection with its ICE credentials. It has no address yet. */
   openPeer(options: PeerOptions): PeerHandle;
@@ -205,16 +210,17 @@ export type MediaPlaneEvent =
   /** A TCP connection ended; its paths are gone. */
   | { readonly type: "path-closed"; readonly peer: PeerHandle; readonly address: PathAddress }
   /** RTCP BYE of all of a track's SSRCs. */
-  | { readonly type: "track-ended"; readonly track: TrackHandle }
-  | TransportFeedback;
+  | { readonly type: "track-ended"; readonly track: TrackHandle };
 
 /**
  * A subscriber's transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01), reduced by the data plane: the sums of one
  * report, and a line for each burst of packets that is complete. For a bandwidth estimator and for statistics. Comes within 20 ms of the
  * report, together with those of other peers; what the control part is too slow for is dropped and counted (`counters.feedbackDropped`).
+ *
+ * To be read within the call that it is handed to: it is a view of memory that the next report overwrites. So thousands of reports a
+ * second make no garbage.
  */
 export interface TransportFeedback {
-  readonly type: "transport-feedback";
   readonly peer: PeerHandle;
   /** When the report came, in the clock of {@link MediaPlane.nowMs}. */
   readonly receivedMonoMs: number;
@@ -229,20 +235,22 @@ export interface TransportFeedback {
   /** Packets told as lost; one that comes after all counts as arrived in a later report. */
   readonly lost: number;
   /** In order of sending. The last burst of a report comes with a later report, when it is known to be complete. */
-  readonly groups: readonly PacketGroup[];
+  readonly groups: PacketGroups;
 }
 
 /**
  * Packets that were sent within 5 ms. Deltas are from the group before, between the last packets of each that arrived
  * (draft-ietf-rmcat-gcc-02 5.2): the difference of both is how much the queue on the way has grown.
  */
-export interface PacketGroup {
-  readonly sendDeltaUs: number;
-  readonly receiveDeltaUs: number;
+export interface PacketGroups {
+  readonly count: number;
+  /** Each of `index` from 0 to `count` - 1. */
+  sendDeltaUs(index: number): number;
+  receiveDeltaUs(index: number): number;
   /** That arrived. */
-  readonly bytes: number;
-  readonly packets: number;
-  readonly lost: number;
+  bytes(index: number): number;
+  packets(index: number): number;
+  lost(index: number): number;
 }
 
 /** Monotonic totals unless said otherwise. Each read is a fresh snapshot of shared memory, fields may differ by some packets. */

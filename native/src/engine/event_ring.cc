@@ -28,15 +28,27 @@ bool EventRing::push(const Piece* pieces, size_t count) {
 }
 
 void EventRing::drain(std::vector<uint8_t>& out) {
-  const uint64_t head = head_.load(std::memory_order_relaxed);
-  const uint64_t tail = tail_.load(std::memory_order_acquire);
-  const size_t size = tail - head;
+  const size_t before = out.size();
+  // What comes meanwhile stays for the next time.
+  const size_t size = tail_.load(std::memory_order_acquire) - head_.load(std::memory_order_relaxed);
   if (size == 0) return;
+  out.resize(before + size);
+  copy_out(out.data() + before, size);
+}
+
+size_t EventRing::drain(uint8_t* out) {
+  const size_t size = tail_.load(std::memory_order_acquire) - head_.load(std::memory_order_relaxed);
+  if (size > 0) copy_out(out, size);
+  return size;
+}
+
+void EventRing::copy_out(uint8_t* out, size_t size) {
+  const uint64_t head = head_.load(std::memory_order_relaxed);
   const size_t begin = head & mask_;
   const size_t first = size < mask_ + 1 - begin ? size : mask_ + 1 - begin;
-  out.insert(out.end(), bytes_.get() + begin, bytes_.get() + begin + first);
-  out.insert(out.end(), bytes_.get(), bytes_.get() + (size - first));
-  head_.store(tail, std::memory_order_release);
+  std::memcpy(out, bytes_.get() + begin, first);
+  std::memcpy(out + first, bytes_.get(), size - first);
+  head_.store(head + size, std::memory_order_release);
 }
 
 }  // namespace parley

@@ -469,13 +469,23 @@ void Plane::drain_events(std::vector<uint8_t>& out) {
   if (!running_) return;
   for (auto& worker : workers) {
     worker->events().drain(out);
-    worker->feedback().drain(out);
     worker->released().drain([this](Worker::Released& gone) {
       for (const Handle peer : gone.peers) peers_.release(peer);
       for (const Handle track : gone.tracks) tracks_.release(track);
       for (const Handle slot : gone.slots) slots_.release(slot);
     });
   }
+}
+
+void Plane::want_feedback(bool wanted) {
+  feedback_wanted.store(wanted, std::memory_order_relaxed);
+  if (wanted || !running_) return;
+  std::vector<uint8_t> unwanted;
+  for (auto& worker : workers) worker->feedback().drain(unwanted);
+}
+
+size_t Plane::drain_feedback(size_t worker, uint8_t* out) {
+  return running_ && worker < workers.size() ? workers[worker]->feedback().drain(out) : 0;
 }
 
 }  // namespace parley

@@ -29,8 +29,6 @@ constexpr int64_t kFeedbackTickUs = 10'000;
 constexpr int64_t kTwccLookUs = 5'000;
 // 1 MiB holds some 700 large events; a main thread that is away for longer has lost checks that come again anyway.
 constexpr size_t kEventRingBytes = 1 << 20;
-// What 2,000 subscribers report in a quarter of a second.
-constexpr size_t kFeedbackRingBytes = 1 << 19;
 constexpr int kEpollEvents = 64;
 constexpr long kEpollPwait2 = 441;
 constexpr uint64_t kTagEvent = uint64_t{1} << 40;

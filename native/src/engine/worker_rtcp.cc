@@ -81,17 +81,16 @@ void Worker::on_transport_feedback(Peer& peer, const RtcpPacket& part) {
   counter_add(c[peer_field::kFeedbackLost], summary.lost);
   const auto delay_us = static_cast<uint32_t>(std::clamp<int64_t>(summary.feedback_delay_us, 0, UINT32_MAX));
   if (delay_us > 0) counter_set(c[peer_field::kFeedbackDelayUs], delay_us);
-  const EventType type = EventType::kTransportFeedback;
-  uint8_t head[33];
-  head[0] = static_cast<uint8_t>(type);
-  std::memcpy(head + 1, &peer.handle, 8);
-  std::memcpy(head + 9, &now_us_, 8);
-  std::memcpy(head + 17, &delay_us, 4);
-  std::memcpy(head + 21, &summary.packets, 4);
-  std::memcpy(head + 25, &summary.bytes, 4);
-  std::memcpy(head + 29, &summary.lost, 4);
+  if (!shared_.feedback_wanted.load(std::memory_order_relaxed)) return;
+  const FeedbackRecord record{delay_us,
+                              static_cast<double>(peer.handle),
+                              static_cast<double>(now_us_),
+                              summary.packets,
+                              summary.bytes,
+                              summary.lost,
+                              static_cast<uint32_t>(count)};
   static_assert(sizeof(TwccGroup) == 16, "as events.h tells it");
-  const EventRing::Piece pieces[] = {{head, sizeof(head)}, {groups_scratch_.data(), count * sizeof(TwccGroup)}};
+  const EventRing::Piece pieces[] = {{&record, sizeof(record)}, {groups_scratch_.data(), count * sizeof(TwccGroup)}};
   if (!feedback_.push(pieces, 2)) {
     ++feedback_dropped_;
     return;

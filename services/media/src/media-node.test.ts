@@ -542,14 +542,9 @@ describe("media node", () => {
     it("hands transport-wide feedback on under its session, and nothing of peers that are gone", async () => {
       await world.grant({ sessionId: "p" });
       const { handle } = world.peer("p");
-      const told = {
-        type: "transport-feedback",
-        peer: handle,
-        receivedMonoMs: 5,
-        feedbackDelayUs: 9,
-        groups: [],
-      } as const;
-      world.plane.emit({ ...told, packets: 3, bytes: 3_000, lost: 1 }, { ...told, packets: 4, bytes: 4_000, lost: 0 });
+      const told = { peer: handle, receivedMonoMs: 5, feedbackDelayUs: 9, groups: [] };
+      world.plane.report({ ...told, packets: 3, bytes: 3_000, lost: 1 });
+      world.plane.report({ ...told, packets: 4, bytes: 4_000, lost: 0 });
       assert.deepEqual(
         world.feedback.map(({ sessionId, told: { packets } }) => [sessionId, packets]),
         [
@@ -558,8 +553,10 @@ describe("media node", () => {
         ],
       );
       await world.grant({ sessionId: "p", revision: 2n, closed: true });
-      world.plane.emit({ ...told, packets: 1, bytes: 1_000, lost: 0 });
+      world.plane.report({ ...told, packets: 1, bytes: 1_000, lost: 0 });
       assert.equal(world.feedback.length, 2);
+      world.node.close();
+      assert.equal(world.plane.feedbackIsWanted, false);
     });
 
     it("tells what reaches the client: rate, loss, and how long it waits for its turn", async () => {

@@ -64,7 +64,8 @@ export interface MediaNodeDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly config: MediaNodeConfig;
-  /** For whoever estimates bandwidth: what a session's subscriber says of the packets it was sent. Called in the order of the reports. */
+  /** For whoever estimates bandwidth: what a session's subscriber says of the packets it was sent. Called in the order of the reports,
+   * to be read within the call. Nobody: it is not even told. */
   readonly onTransportFeedback?: (sessionId: string, feedback: TransportFeedback) => void;
 }
 
@@ -127,7 +128,6 @@ class Node implements MediaNode {
       srtpProfiles: config.srtpProfiles ?? DEFAULT_PROFILES,
       publishStatus: (host) => this.#publishStatus(host),
       logger,
-      onTransportFeedback: deps.onTransportFeedback,
     });
     this.#unknown = new UnknownUfrags({
       nodeId: deps.nodeId,
@@ -145,6 +145,7 @@ class Node implements MediaNode {
   start(): void {
     const { bus, clock, plane, nodeId } = this.#deps;
     plane.onEvents((events) => this.#takeEvents(events));
+    this.#handFeedbackOn();
     this.#subscriptions = [
       bus.subscribe(subjects.mediaGrant(nodeId), ({ payload }) => this.#takeGrant(payload)),
       bus.subscribe(subjects.mediaGrantsWanted, ({ payload }) => this.#publishGrants(payload)),
@@ -158,6 +159,15 @@ class Node implements MediaNode {
     this.#deps.logger.info("media node started", { nodeId, bootId: String(this.bootId) });
   }
 
+  #handFeedbackOn(): void {
+    const { plane, onTransportFeedback } = this.#deps;
+    if (onTransportFeedback === undefined) return;
+    plane.onTransportFeedback((feedback) => {
+      const sessionId = this.#loop.sessionOf(feedback.peer);
+      if (sessionId !== undefined) onTransportFeedback(sessionId, feedback);
+    });
+  }
+
   drain(): void {
     this.#grants.draining = true;
     this.#announce();
@@ -169,6 +179,7 @@ class Node implements MediaNode {
     for (const timer of this.#timers) timer.cancel();
     this.#subscriptions = [];
     this.#timers = [];
+    if (this.#deps.onTransportFeedback !== undefined) this.#deps.plane.onTransportFeedback(undefined);
     this.#unknown.close();
     for (const host of [...this.#hosts.values()]) this.#endSession(host);
     this.#loop.flush();

@@ -16,7 +16,6 @@ import type {
   TrackHandle,
   TrackRef,
   TrackSample,
-  TransportFeedback,
 } from "@parley/domain-media-control";
 import type { Clock, Logger } from "@parley/foundation";
 import { MediaKind } from "@parley/protocol";
@@ -32,7 +31,6 @@ export interface SessionLoopDeps {
   readonly levels: LevelWatch;
   readonly publishStatus: (host: SessionHost) => void;
   readonly logger: Logger;
-  readonly onTransportFeedback?: ((sessionId: string, feedback: TransportFeedback) => void) | undefined;
 }
 
 interface Work {
@@ -118,14 +116,14 @@ export class SessionLoop {
         if (track !== undefined) this.handle(track.host, { type: "track-ended", mid: track.mid });
         break;
       }
-      case "transport-feedback": {
-        const host = this.#byPeer.get(event.peer);
-        if (host !== undefined) this.#deps.onTransportFeedback?.(host.sessionId, event);
-        break;
-      }
       case "ssrc":
         break;
     }
+  }
+
+  /** The session that a peer of the data plane belongs to. */
+  sessionOf(peer: PeerHandle): string | undefined {
+    return this.#byPeer.get(peer)?.sessionId;
   }
 
   /** Retransmits handshake flights that are due. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MediaPlane, SlotOptions, TrackOptions, TransportFeedback } from "@parley/domain-media-control";
+import type { MediaPlane, SlotOptions, TrackOptions } from "@parley/domain-media-control";
 import { MediaKind } from "@parley/protocol";
+import type { KeptFeedback } from "../kept-feedback.ts";
 
 /** A fresh data plane for one test, and how the test reaches its inside. */
 export interface MediaPlaneUnderTest {
@@ -10,9 +11,9 @@ export interface MediaPlaneUnderTest {
   readonly settle: () => Promise<void>;
   /**
    * Sends a subscriber several bursts and lets it report them; resolves with all its feedback when some burst was told. The plane's events
-   * belong to the subject.
+   * and feedback belong to the subject.
    */
-  readonly reported: () => Promise<readonly TransportFeedback[]>;
+  readonly reported: () => Promise<readonly KeptFeedback[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -138,5 +139,10 @@ function feedback(contract: Contract): void {
     assert.ok(counters.undeliveredPackets >= sum("lost"));
     assert.ok(counters.feedbackDelayUs > 0);
     assert.equal(plane.counters.feedbackDropped, 0);
+    // The subscriber goes on, but nobody listens.
+    plane.onTransportFeedback(undefined);
+    const length = told.length;
+    for (let turn = 0; turn < 20; turn += 1) await subject.settle();
+    assert.equal(told.length, length);
   });
 }

@@ -14,9 +14,20 @@ enum class EventType : uint8_t {
   kSlotStarted = 5, // slot, track
   kPathClosed = 6,  // peer, path
   kTrackEnded = 7,  // track
-  // peer, u64 time of arrival in us, u32 feedback delay in us, u32 packets, u32 bytes, u32 lost; then for each group: i32 send delta in us,
-  // i32 arrival delta in us, u32 bytes, u16 packets, u16 lost.
-  kTransportFeedback = 8,
+  // 8 is free: feedback has a ring of its own.
 };
+
+// What a subscriber's transport-wide feedback came to, in a ring of its own: the length of EventRing, this, and `groups` of TwccGroup. All
+// of it in multiples of 8 bytes, so that adapters/media-native/src/transport-feedback.ts reads it in place, by typed arrays.
+struct FeedbackRecord {
+  uint32_t delay_us;
+  double peer;
+  double arrival_us;
+  uint32_t packets;
+  uint32_t bytes;
+  uint32_t lost;
+  uint32_t groups;
+} __attribute__((packed));
+static_assert(sizeof(FeedbackRecord) == 36, "with the length in front a multiple of 8");
 
 }  // namespace parley

@@ -105,10 +105,13 @@ class EventRing {
   bool push(const Piece* pieces, size_t count);
   // Appends all records, each as u32 length and its bytes.
   void drain(std::vector<uint8_t>& out);
+  // The same to `out`, which has room for the whole ring; returns the bytes.
+  size_t drain(uint8_t* out);
   bool empty() const { return head_.load(std::memory_order_relaxed) == tail_.load(std::memory_order_acquire); }
 
  private:
   void copy_in(uint64_t at, const void* data, size_t size);
+  void copy_out(uint8_t* out, size_t size);
   const size_t mask_;
   std::unique_ptr<uint8_t[]> bytes_;
   alignas(64) std::atomic<uint64_t> head_{0};

@@ -60,6 +60,9 @@ struct RingItem {
 };
 using PacketRing = SpscRing<RingItem, 4096>;
 
+// Of each worker's ring: what 2,000 subscribers report in a quarter of a second.
+inline constexpr size_t kFeedbackRingBytes = 1 << 19;
+
 class Worker;
 struct WorkerProbe;
 
@@ -68,6 +71,8 @@ struct PlaneShared {
   virtual ~PlaneShared() = default;
   // From any worker, when its event ring is no longer empty. Must not block.
   virtual void wake_main() = 0;
+  // Somebody takes what subscribers' feedback came to: else it goes into counters only.
+  std::atomic<bool> feedback_wanted{false};
   SeenChecks seen_checks;
   std::vector<std::unique_ptr<Worker>> workers;
 };

@@ -1,6 +1,6 @@
 import { type MessageInitShape, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createLocalBus } from "@parley/adapter-bus-local";
-import { type PathAddress, type TransportFeedback, makePath, writeStun } from "@parley/domain-media-control";
+import { type PathAddress, makePath, writeStun } from "@parley/domain-media-control";
 import { type Metrics, subjects } from "@parley/foundation";
 import {
   Codec,
@@ -18,9 +18,11 @@ import {
   type FakePeer,
   type FakeSlot,
   type FakeTrack,
+  type KeptFeedback,
   SeededRandom,
   VirtualClock,
   fakeCertificate,
+  keptFeedback,
   nullLogger,
 } from "@parley/testing";
 import { type MediaNode, type MediaNodeConfig, createMediaNode } from "../media-node.ts";
@@ -73,7 +75,7 @@ export class World {
   readonly statuses: SessionStatus[] = [];
   readonly announcements: NodeAnnouncement[] = [];
   readonly held: SessionGrant[] = [];
-  readonly feedback: { readonly sessionId: string; readonly told: TransportFeedback }[] = [];
+  readonly feedback: { readonly sessionId: string; readonly told: KeptFeedback }[] = [];
   readonly node: MediaNode;
 
   constructor(config: Partial<MediaNodeConfig> = {}) {
@@ -95,7 +97,7 @@ export class World {
       random: new SeededRandom(1),
       logger: nullLogger,
       metrics: this.metrics,
-      onTransportFeedback: (sessionId, told) => this.feedback.push({ sessionId, told }),
+      onTransportFeedback: (sessionId, told) => this.feedback.push({ sessionId, told: keptFeedback(told) }),
       config: { addresses: [{ ip: "192.0.2.1", udpPort: 3478, tcpPort: 3478 }], ...config },
     });
     this.node.start();
