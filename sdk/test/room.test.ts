@@ -450,6 +450,23 @@ test("[SIG-6] removed, closed and moved", async () => {
   assert.ok(world.peers.every(({ closed }) => closed));
 });
 
+test("[SIG-4] what was asked of the room before a move may fail there; we are in the new one and stay", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  world.server.requestErrors.set("updateSelf", "not-in-room");
+  const asking = assert.rejects(room.localParticipant.setHandRaised(true), { code: "connection-lost" });
+  const joinedThere = { participantId: "me-9", snapshot: { room: { roomId: "other" }, revision: 1n } };
+  world.server.keep({
+    case: "event",
+    value: { roomId: "r", event: { case: "moved", value: { toRoomId: "other", joined: joinedThere } } },
+  });
+  await world.advance(2_000);
+  await asking;
+  assert.equal(room.id, "other");
+  assert.equal(room.state, "connected");
+  assert.equal(world.server.joins, 1, "it joined again");
+});
+
 test("speakers, quality, mute by host, hands", async () => {
   const world = new FakeWorld();
   const bob = world.server.addParticipant("bob");

@@ -109,11 +109,13 @@ export class Membership {
   async ask(method: RoomMethod): Promise<RoomResponse | undefined> {
     if (this.#phase === "out") throw sdkError("not-connected");
     if (this.#phase === "joining") throw sdkError("connection-lost");
+    const turn = this.#turn;
     try {
       return await this.request(method);
     } catch (error) {
       if (error instanceof ParleyError && error.code === "not-in-room" && this.#deps.link.state === "connected") {
-        if (this.#phase === "in") this.rejoin();
+        // Moved meanwhile: we are not in the room that was asked, and need not be.
+        if (this.#phase === "in" && turn === this.#turn) this.rejoin();
         throw sdkError("connection-lost");
       }
       throw error;
