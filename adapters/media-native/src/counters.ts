@@ -42,80 +42,76 @@ export class CounterReader {
   }
 
   peer(handle: number): PeerCounters | undefined {
-    const at = this.#entry(PEERS.kind, PEERS.stride, handle);
-    if (at === undefined) return undefined;
+    const chunk = this.#chunkOf(PEERS.kind, handle);
+    const at = (handle % CHUNK_ENTRIES) * PEERS.stride;
+    if (chunk?.[at] !== handle) return undefined;
     return {
-      rxBytes: field(at, 1),
-      txBytes: field(at, 2),
-      rxPackets: field(at, 3),
-      txPackets: field(at, 4),
-      lastConsentMonoMs: field(at, 5),
-      srtpAuthFailures: field(at, 6),
-      srtpReplays: field(at, 7),
-      rttUs: field(at, 8),
-      twccReportsSent: field(at, 9),
-      twccReportsReceived: field(at, 10),
-      deliveredPackets: field(at, 11),
-      deliveredBytes: field(at, 12),
-      undeliveredPackets: field(at, 13),
-      feedbackDelayUs: field(at, 14),
-      pacedBytes: field(at, 15),
-      pacingDelayUs: field(at, 16),
-      pacedPackets: field(at, 17),
-      pacingDrops: field(at, 18),
+      rxBytes: chunk[at + 1] ?? 0,
+      txBytes: chunk[at + 2] ?? 0,
+      rxPackets: chunk[at + 3] ?? 0,
+      txPackets: chunk[at + 4] ?? 0,
+      lastConsentMonoMs: chunk[at + 5] ?? 0,
+      srtpAuthFailures: chunk[at + 6] ?? 0,
+      srtpReplays: chunk[at + 7] ?? 0,
+      rttUs: chunk[at + 8] ?? 0,
+      twccReportsSent: chunk[at + 9] ?? 0,
+      twccReportsReceived: chunk[at + 10] ?? 0,
+      deliveredPackets: chunk[at + 11] ?? 0,
+      deliveredBytes: chunk[at + 12] ?? 0,
+      undeliveredPackets: chunk[at + 13] ?? 0,
+      feedbackDelayUs: chunk[at + 14] ?? 0,
+      pacedBytes: chunk[at + 15] ?? 0,
+      pacingDelayUs: chunk[at + 16] ?? 0,
+      pacedPackets: chunk[at + 17] ?? 0,
+      pacingDrops: chunk[at + 18] ?? 0,
     };
   }
 
   track(handle: number): TrackCounters | undefined {
-    const at = this.#entry(TRACKS.kind, TRACKS.stride, handle);
-    if (at === undefined) return undefined;
+    const chunk = this.#chunkOf(TRACKS.kind, handle);
+    const at = (handle % CHUNK_ENTRIES) * TRACKS.stride;
+    if (chunk?.[at] !== handle) return undefined;
     return {
-      packets: field(at, 1),
-      bytes: field(at, 2),
-      lost: field(at, 3),
-      nacksSent: field(at, 4),
-      rtxReceived: field(at, 5),
-      keyFrames: field(at, 6),
-      keyFrameRequestsSent: field(at, 7),
-      jitterRtpTicks: field(at, 8),
-      payloadType: field(at, 9),
-      lastPacketMonoMs: field(at, 10),
-      audioLevel: field(at, 11),
+      packets: chunk[at + 1] ?? 0,
+      bytes: chunk[at + 2] ?? 0,
+      lost: chunk[at + 3] ?? 0,
+      nacksSent: chunk[at + 4] ?? 0,
+      rtxReceived: chunk[at + 5] ?? 0,
+      keyFrames: chunk[at + 6] ?? 0,
+      keyFrameRequestsSent: chunk[at + 7] ?? 0,
+      jitterRtpTicks: chunk[at + 8] ?? 0,
+      payloadType: chunk[at + 9] ?? 0,
+      lastPacketMonoMs: chunk[at + 10] ?? 0,
+      audioLevel: chunk[at + 11] ?? 0,
     };
   }
 
   slot(handle: number): SlotCounters | undefined {
-    const at = this.#entry(SLOTS.kind, SLOTS.stride, handle);
-    if (at === undefined) return undefined;
+    const chunk = this.#chunkOf(SLOTS.kind, handle);
+    const at = (handle % CHUNK_ENTRIES) * SLOTS.stride;
+    if (chunk?.[at] !== handle) return undefined;
     return {
-      packets: field(at, 1),
-      bytes: field(at, 2),
-      nacksReceived: field(at, 3),
-      rtxSent: field(at, 4),
-      keyFrameRequestsReceived: field(at, 5),
-      lossRatio: field(at, 6),
-      streamId: field(at, 7),
+      packets: chunk[at + 1] ?? 0,
+      bytes: chunk[at + 2] ?? 0,
+      nacksReceived: chunk[at + 3] ?? 0,
+      rtxSent: chunk[at + 4] ?? 0,
+      keyFrameRequestsReceived: chunk[at + 5] ?? 0,
+      lossRatio: chunk[at + 6] ?? 0,
+      streamId: chunk[at + 7] ?? 0,
     };
   }
 
-  /** The fields of an open handle; undefined when it is closed or was never one. */
-  #entry(kind: number, stride: number, handle: number): Float64Array | undefined {
+  /** Where the fields of a handle are, if it is open: then the first of them is the handle. Nothing is allocated: this is read thousands of times a second. */
+  #chunkOf(kind: number, handle: number): Float64Array | undefined {
     if (!Number.isSafeInteger(handle) || handle <= 0) return undefined;
-    const index = handle % 2 ** HANDLE_INDEX_BITS;
-    const number = Math.floor(index / CHUNK_ENTRIES);
+    const number = Math.floor((handle % 2 ** HANDLE_INDEX_BITS) / CHUNK_ENTRIES);
     const chunks = this.#chunks[kind] ?? [];
-    let chunk = chunks[number];
-    if (chunk === undefined) {
-      const block = this.#native.counterBlock(kind, number);
-      if (block === undefined) return undefined;
-      chunk = new Float64Array(block);
-      chunks[number] = chunk;
-    }
-    const begin = (index % CHUNK_ENTRIES) * stride;
-    return chunk[begin] === handle ? chunk.subarray(begin, begin + stride) : undefined;
+    const known = chunks[number];
+    if (known !== undefined) return known;
+    const block = this.#native.counterBlock(kind, number);
+    if (block === undefined) return undefined;
+    const chunk = new Float64Array(block);
+    chunks[number] = chunk;
+    return chunk;
   }
-}
-
-function field(entry: Float64Array, index: number): number {
-  return entry[index] ?? 0;
 }

@@ -15,8 +15,8 @@ const poorLoss = 0.1;
 /** Conversation suffers from some 300 ms there and back with what capture and playout add. */
 const fairRttMs = 200;
 const poorRttMs = 400;
-/** Statuses come once a second. */
-const lostAfterMs = 4_000;
+/** Statuses come every five seconds when nothing changes. */
+const lostAfterMs = 12_000;
 const tellEveryMs = 2_000;
 
 export function pathQuality({ tracks, slots, rttMs }: SessionStatus, nowMs: number): PathQuality {

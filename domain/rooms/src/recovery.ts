@@ -36,7 +36,7 @@ export class Recovery {
       case "node-lost":
         this.waiting.push(input);
         return true;
-      // They come again, once a second.
+      // They come again within seconds.
       case "session-status":
       case "audio-levels":
       case "presence":

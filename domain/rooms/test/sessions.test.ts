@@ -327,6 +327,8 @@ test("whose connection becomes worse is told, and whose node says nothing any mo
   const told = bench.valuesOf("bob", "qualityChanged").length;
   report(0, 900);
   assert.equal(bench.valuesOf("bob", "qualityChanged").length, told, "the same is not told again");
-  bench.advance(5_000);
+  bench.advance(8_000);
+  assert.deepEqual(last(), [Quality.POOR]);
+  bench.advance(4_000);
   assert.deepEqual(last(), [Quality.LOST]);
 });

@@ -38,7 +38,7 @@ import {
 import { LevelWatch } from "./level-watch.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { SessionHost } from "./session-host.ts";
-import { SessionLoop } from "./session-loop.ts";
+import { REPEATS, SessionLoop } from "./session-loop.ts";
 import { UnknownUfrags } from "./unknown-ufrags.ts";
 
 /** A media node: keeps its sessions in the state signaling grants, and tells how they are. */
@@ -295,7 +295,7 @@ class Node implements MediaNode {
     const nowMs = this.#deps.clock.monoMs();
     this.#loop.runTimers();
     this.#step = (this.#step + 1) % BUCKETS;
-    for (const host of this.#buckets[this.#step] ?? []) this.#loop.sample(host);
+    this.#loop.sample(this.#buckets[this.#step] ?? []);
     if (this.#step === 0) {
       for (const sessionId of this.#grants.sweep(nowMs)) {
         const host = this.#hosts.get(sessionId);
@@ -316,7 +316,11 @@ class Node implements MediaNode {
     // A new owner of the rooms asks: from now on the former one is not listened to.
     const wanted = readWanted(payload);
     if (wanted === undefined || !this.#fences.admits(wanted.fence)) return;
-    for (const { grantBytes } of this.#hosts.values()) this.#deps.bus.publish(subjects.mediaGrantsHeld, grantBytes);
+    for (const host of this.#hosts.values()) {
+      this.#deps.bus.publish(subjects.mediaGrantsHeld, host.grantBytes);
+      // It does not know how they are either, and hears nothing before its rooms stand, some two seconds from now.
+      host.repeatsLeft = REPEATS + 1;
+    }
   }
 
   #publishStatus(host: SessionHost): void {

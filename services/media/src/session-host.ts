@@ -19,6 +19,9 @@ export class SessionHost {
   grantBytes: Uint8Array;
   /** Which turn of the sweep it has. */
   bucket = 0;
+  /** When its last status went out, and in how many of its next turns it is said again. */
+  toldAtMs = 0;
+  repeatsLeft = 0;
   peer: PeerHandle | undefined;
   dtls: DtlsTransport | undefined;
   /** Where DTLS goes: where it last came from. */

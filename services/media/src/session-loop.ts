@@ -9,18 +9,16 @@ import type {
   PublisherChange,
   SessionInput,
   SessionOutput,
-  SessionSample,
   SlotHandle,
-  SlotSample,
   SrtpProfile,
   TrackHandle,
   TrackRef,
-  TrackSample,
 } from "@parley/domain-media-control";
 import type { Clock, Logger } from "@parley/foundation";
 import { MediaKind } from "@parley/protocol";
 import type { LevelWatch } from "./level-watch.ts";
 import type { SessionHost } from "./session-host.ts";
+import { SessionReader } from "./session-reader.ts";
 
 export interface SessionLoopDeps {
   readonly plane: MediaPlane;
@@ -32,6 +30,11 @@ export interface SessionLoopDeps {
   readonly publishStatus: (host: SessionHost) => void;
   readonly logger: Logger;
 }
+
+/** A status that says something new is said in so many more turns of its session, a second apart. */
+export const REPEATS = 2;
+/** Afterwards this often, as the announcement of a living session. */
+const REFRESH_MS = 5_000;
 
 interface Work {
   readonly host: SessionHost;
@@ -55,10 +58,12 @@ export class SessionLoop {
   readonly #handshaking = new Set<SessionHost>();
   readonly #dirty = new Set<SessionHost>();
   readonly #queue: Work[] = [];
+  readonly #reader: SessionReader;
   #running = false;
 
   constructor(deps: SessionLoopDeps) {
     this.#deps = deps;
+    this.#reader = new SessionReader(deps.plane);
   }
 
   handle(host: SessionHost, input: SessionInput): void {
@@ -87,7 +92,12 @@ export class SessionLoop {
   }
 
   flush(): void {
-    for (const host of this.#dirty) this.#deps.publishStatus(host);
+    if (this.#dirty.size === 0) return;
+    const nowMs = this.#deps.clock.monoMs();
+    for (const host of this.#dirty) {
+      host.toldAtMs = nowMs;
+      this.#deps.publishStatus(host);
+    }
     this.#dirty.clear();
   }
 
@@ -135,10 +145,20 @@ export class SessionLoop {
     }
   }
 
-  /** The session's turn of the sweep: counters in, status out. */
-  sample(host: SessionHost): void {
-    if (!host.machine.ended) this.handle(host, { type: "sample", sample: this.#readCounters(host) });
-    this.#dirty.add(host);
+  /**
+   * The turn of these sessions: counters in; a status out if it is due. What has changed is said at once and in the next two turns, as the bus may
+   * lose it; what stays the same, now and then.
+   */
+  sample(hosts: Iterable<SessionHost>): void {
+    const nowMs = this.#deps.clock.monoMs();
+    this.#reader.setTime();
+    for (const host of hosts) {
+      if (!host.machine.ended) this.handle(host, { type: "sample", sample: this.#reader.of(host) });
+      if (this.#dirty.has(host)) continue;
+      const isRepeated = host.repeatsLeft > 0;
+      if (isRepeated) host.repeatsLeft -= 1;
+      if (isRepeated || host.machine.hasNews || nowMs - host.toldAtMs >= REFRESH_MS) this.#dirty.add(host);
+    }
   }
 
   #execute(host: SessionHost, output: SessionOutput): void {
@@ -152,6 +172,7 @@ export class SessionLoop {
         break;
       case "status":
         this.#dirty.add(host);
+        host.repeatsLeft = REPEATS;
         break;
       case "send":
         this.#deps.plane.sendTo(output.address, output.datagram);
@@ -314,38 +335,6 @@ export class SessionLoop {
 
   #sendAll(path: PathAddress, datagrams: readonly Uint8Array[]): void {
     for (const datagram of datagrams) this.#deps.plane.sendTo(path, datagram);
-  }
-
-  #readCounters(host: SessionHost): SessionSample {
-    const { plane } = this.#deps;
-    const planeNowMs = plane.nowMs();
-    const ageMs = (atMs: number): number | undefined => (atMs === 0 ? undefined : Math.max(0, planeNowMs - atMs));
-    const peer = host.peer === undefined ? undefined : plane.peerCounters(host.peer);
-    const tracks = new Map<string, TrackSample>();
-    for (const [mid, handle] of host.tracks) {
-      const counters = plane.trackCounters(handle);
-      if (counters === undefined) continue;
-      const { packets, bytes, lost, payloadType, audioLevel, lastPacketMonoMs } = counters;
-      tracks.set(mid, { packets, bytes, lost, payloadType, audioLevel, lastPacketAgeMs: ageMs(lastPacketMonoMs) });
-    }
-    const slots = new Map<string, SlotSample>();
-    for (const [mid, handle] of host.slots) {
-      const counters = plane.slotCounters(handle);
-      if (counters === undefined) continue;
-      slots.set(mid, { bytes: counters.bytes, lossRatio: counters.lossRatio, streamId: counters.streamId });
-    }
-    return {
-      consentAgeMs: peer && ageMs(peer.lastConsentMonoMs),
-      rttUs: peer?.rttUs ?? 0,
-      delivery: {
-        packets: peer?.deliveredPackets ?? 0,
-        bytes: peer?.deliveredBytes ?? 0,
-        lost: peer?.undeliveredPackets ?? 0,
-        pacingDelayUs: peer?.pacingDelayUs ?? 0,
-      },
-      tracks,
-      slots,
-    };
   }
 }
 

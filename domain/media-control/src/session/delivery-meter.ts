@@ -7,8 +7,12 @@ export type DeliveryReading = NonNullable<Plain<SessionStatus>["delivery"]>;
 
 /** Turns the totals of a client's transport-wide feedback into rates between one sample and the next. */
 export class DeliveryMeter {
-  #last: { readonly sample: DeliverySample; readonly atMs: number } | undefined;
   #reading: DeliveryReading | undefined;
+  // Of the last sample; samples themselves are not kept, as they would outlive a collection of V8's young generation for nothing.
+  #atMs: number | undefined;
+  #packets = 0;
+  #bytes = 0;
+  #lost = 0;
 
   /** Undefined before the first feedback. */
   get reading(): DeliveryReading | undefined {
@@ -16,13 +20,17 @@ export class DeliveryMeter {
   }
 
   take(sample: DeliverySample, nowMs: number): void {
-    const last = this.#last;
-    this.#last = { sample, atMs: nowMs };
-    if (last === undefined || nowMs <= last.atMs || sample.packets + sample.lost === 0) return;
-    const packets = sample.packets - last.sample.packets;
-    const lost = sample.lost - last.sample.lost;
+    const spanMs = this.#atMs === undefined ? 0 : nowMs - this.#atMs;
+    const packets = sample.packets - this.#packets;
+    const bytes = sample.bytes - this.#bytes;
+    const lost = sample.lost - this.#lost;
+    this.#atMs = nowMs;
+    this.#packets = sample.packets;
+    this.#bytes = sample.bytes;
+    this.#lost = sample.lost;
+    if (spanMs <= 0 || sample.packets + sample.lost === 0) return;
     this.#reading = {
-      bitrateBps: bitrateBps(sample.bytes - last.sample.bytes, nowMs - last.atMs),
+      bitrateBps: bitrateBps(bytes, spanMs),
       lossRatio: packets + lost > 0 ? lost / (packets + lost) : 0,
       pacingDelayMs: sample.pacingDelayUs / 1000,
     };

@@ -1,7 +1,7 @@
 import { Codec, MediaKind, type SessionStatus } from "@parley/protocol";
 import type { CodecGrant, Grant, Plain, ReceiveGrant } from "../negotiation/grant-parts.ts";
 import type { TrackOptions } from "../ports.ts";
-import type { SessionOutput, TrackSample } from "./session-io.ts";
+import type { SessionOutput, SessionSample } from "./session-io.ts";
 import { TrackMeter } from "./track-meter.ts";
 
 export type TrackStatus = Plain<SessionStatus>["tracks"][number];
@@ -85,7 +85,7 @@ export class PublishSide {
   }
 
   /** Takes a reading; returns whether a track came to life or fell silent. */
-  sample(samples: ReadonlyMap<string, TrackSample>, nowMs: number): boolean {
+  sample(samples: SessionSample["tracks"], nowMs: number): boolean {
     let changed = false;
     for (const [mid, track] of this.#tracks) {
       const sample = samples.get(mid);
@@ -95,6 +95,13 @@ export class PublishSide {
       changed ||= before.live !== now.live || (now.live && before.payloadType !== now.payloadType);
     }
     return changed;
+  }
+
+  /** Of all tracks, by the last sample. */
+  get worstLossRatio(): number {
+    let worst = 0;
+    for (const { meter } of this.#tracks.values()) worst = Math.max(worst, meter.reading.lossRatio);
+    return worst;
   }
 
   status(): TrackStatus[] {

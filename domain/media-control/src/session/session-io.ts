@@ -45,14 +45,15 @@ export interface PublisherTrack {
   readonly generation: number;
 }
 
-/** A reading of the data plane's counters; ages because its clock is not ours. */
+/** A reading of the data plane's counters, for the call it is handed to; ages because its clock is not ours. */
 export interface SessionSample {
   /** Since the last authenticated check; undefined: never. */
   readonly consentAgeMs: number | undefined;
   readonly rttUs: number;
   readonly delivery: DeliverySample;
-  readonly tracks: ReadonlyMap<string, TrackSample>;
-  readonly slots: ReadonlyMap<string, SlotSample>;
+  /** By mid. */
+  readonly tracks: { get(mid: string): TrackSample | undefined };
+  readonly slots: { get(mid: string): SlotSample | undefined };
 }
 
 /** By the client's transport-wide feedback; totals but the last. */

@@ -36,6 +36,11 @@ export function isOpenGrant(grant: Grant): grant is OpenGrant {
   );
 }
 
+/** Loss that has changed by so much since it was told is told at once; less is told with the next announcement. */
+const LOSS_NEWS = 0.05;
+/** And a round trip that has changed by so much, if that is a quarter of it. */
+const RTT_NEWS_MS = 20;
+
 /** The session's part of a SessionStatus; the node adds its name and the ids. */
 export type SessionReport = Pick<
   Plain<SessionStatus>,
@@ -59,6 +64,8 @@ export class SessionMachine {
   #codecsKey = "";
   #end: { readonly state: SessionState; readonly reason: number } | undefined;
   #rttMs = 0;
+  #toldRttMs = 0;
+  #toldLossRatio = 0;
   #opened = false;
   /** The path that was selected last. */
   #mediaPath: PathAddress | undefined;
@@ -244,7 +251,21 @@ export class SessionMachine {
     return [{ type: "status" }];
   }
 
+  get #lossRatio(): number {
+    const delivery = this.#delivery.reading?.lossRatio ?? 0;
+    return Math.max(delivery, this.#publish.worstLossRatio, this.#subscribe.worstLossRatio);
+  }
+
+  /** What was measured differs from the last {@link report} by more than noise. */
+  get hasNews(): boolean {
+    if (Math.abs(this.#lossRatio - this.#toldLossRatio) >= LOSS_NEWS) return true;
+    return Math.abs(this.#rttMs - this.#toldRttMs) >= Math.max(RTT_NEWS_MS, this.#toldRttMs / 4);
+  }
+
+  /** What is to be told of the session now; counts as told. */
   report(): SessionReport {
+    this.#toldRttMs = this.#rttMs;
+    this.#toldLossRatio = this.#lossRatio;
     return {
       acknowledgedRevision: this.#revision,
       state: this.state,

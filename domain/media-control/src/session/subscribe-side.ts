@@ -3,7 +3,7 @@ import { matchPayloadTypes } from "../negotiation/codec-match.ts";
 import type { BindingGrant, CodecGrant, Grant, Plain, SlotGrant } from "../negotiation/grant-parts.ts";
 import type { PayloadTypeMapping } from "../ports.ts";
 import { codecsOf } from "./publish-side.ts";
-import type { PublisherTrack, SessionOutput, SlotSample, TrackRef } from "./session-io.ts";
+import type { PublisherTrack, SessionOutput, SessionSample, SlotSample, TrackRef } from "./session-io.ts";
 import { bitrateBps } from "./track-meter.ts";
 
 export type SlotStatus = Plain<SessionStatus>["slots"][number];
@@ -24,7 +24,9 @@ interface Slot {
   askedAtMs: number;
   startedStreamId: number;
   error: number;
-  last: { readonly sample: SlotSample; readonly atMs: number } | undefined;
+  /** Of the last sample. */
+  sampledBytes: number;
+  sampledAtMs: number | undefined;
   bitrateBps: number;
   lossRatio: number;
 }
@@ -106,7 +108,7 @@ export class SubscribeSide {
     return true;
   }
 
-  sample(samples: ReadonlyMap<string, SlotSample>, nowMs: number): SessionOutput[] {
+  sample(samples: SessionSample["slots"], nowMs: number): SessionOutput[] {
     const outputs: SessionOutput[] = [];
     for (const [mid, slot] of this.#slots) {
       const sample = samples.get(mid);
@@ -126,6 +128,13 @@ export class SubscribeSide {
   #lacksKeyFrame(slot: Slot, nowMs: number): boolean {
     if (slot.grant.kind !== MediaKind.VIDEO || slot.boundKey === "") return false;
     return slot.startedStreamId !== slot.grant.binding?.streamId && nowMs - slot.askedAtMs >= KEY_FRAME_RETRY_MS;
+  }
+
+  /** Of all slots, by the last sample. */
+  get worstLossRatio(): number {
+    let worst = 0;
+    for (const { lossRatio } of this.#slots.values()) worst = Math.max(worst, lossRatio);
+    return worst;
   }
 
   /** The tracks whose pictures go to this client. */
@@ -163,18 +172,19 @@ function newSlot(grant: SlotGrant): Slot {
     askedAtMs: 0,
     startedStreamId: 0,
     error: 0,
-    last: undefined,
+    sampledBytes: 0,
+    sampledAtMs: undefined,
     bitrateBps: 0,
     lossRatio: 0,
   };
 }
 
 function takeSample(slot: Slot, sample: SlotSample, nowMs: number): void {
-  const spanMs = slot.last === undefined ? 0 : nowMs - slot.last.atMs;
-  if (slot.last !== undefined && spanMs > 0)
-    slot.bitrateBps = bitrateBps(sample.bytes - slot.last.sample.bytes, spanMs);
+  const spanMs = slot.sampledAtMs === undefined ? 0 : nowMs - slot.sampledAtMs;
+  if (spanMs > 0) slot.bitrateBps = bitrateBps(sample.bytes - slot.sampledBytes, spanMs);
   slot.lossRatio = sample.lossRatio;
-  slot.last = { sample, atMs: nowMs };
+  slot.sampledBytes = sample.bytes;
+  slot.sampledAtMs = nowMs;
 }
 
 function publisherOf(binding: BindingGrant | undefined): TrackRef | undefined {

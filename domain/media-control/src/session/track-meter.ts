@@ -13,7 +13,11 @@ export interface TrackReading {
 
 /** Turns totals into rates between one sample and the next. */
 export class TrackMeter {
-  #last: { readonly sample: TrackSample; readonly atMs: number } | undefined;
+  // Of the last sample.
+  #atMs: number | undefined;
+  #packets = 0;
+  #bytes = 0;
+  #lost = 0;
   #reading: TrackReading = { live: false, payloadType: 0, bitrateBps: 0, audioLevel: 0, lossRatio: 0 };
   #ended = false;
 
@@ -28,17 +32,20 @@ export class TrackMeter {
   }
 
   take(sample: TrackSample, nowMs: number): TrackReading {
-    const last = this.#last;
-    const packets = sample.packets - (last?.sample.packets ?? 0);
-    const lost = Math.max(0, sample.lost - (last?.sample.lost ?? 0));
-    const spanMs = last === undefined ? 0 : nowMs - last.atMs;
+    const packets = sample.packets - this.#packets;
+    const bytes = sample.bytes - this.#bytes;
+    const lost = Math.max(0, sample.lost - this.#lost);
+    const spanMs = this.#atMs === undefined ? 0 : nowMs - this.#atMs;
     if (packets > 0) this.#ended = false;
     const live = !this.#ended && sample.lastPacketAgeMs !== undefined && sample.lastPacketAgeMs < TRACK_LIVE_MS;
-    this.#last = { sample, atMs: nowMs };
+    this.#atMs = nowMs;
+    this.#packets = sample.packets;
+    this.#bytes = sample.bytes;
+    this.#lost = sample.lost;
     this.#reading = {
       live,
       payloadType: sample.payloadType,
-      bitrateBps: spanMs > 0 ? bitrateBps(sample.bytes - (last?.sample.bytes ?? 0), spanMs) : 0,
+      bitrateBps: spanMs > 0 ? bitrateBps(bytes, spanMs) : 0,
       audioLevel: live ? sample.audioLevel : 0,
       lossRatio: packets + lost > 0 ? lost / (packets + lost) : 0,
     };
