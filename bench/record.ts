@@ -1,15 +1,16 @@
 // npm run bench:record -- [--quick] [--only NAME] [--hour] [--page] [--out FILE]
 //
 // Runs every figure once, on a machine that does nothing else, appends the raw lines with the machine they are of to a
-// file, and makes a page of that file beside it. Ends with 1 when a run failed or was void, after all of them.
+// file, and makes a page and a chart of that file beside it (--page: only that). Ends with 1 when a run failed or was void, after all of them.
 import { execFile, execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { page, type RawLine } from "./record/page.ts";
+import { page } from "./record/page.ts";
 import { allRuns, churnHour, type Run } from "./record/runs.ts";
+import type { RawLine } from "./record/verdict.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
@@ -90,18 +91,17 @@ const beganMs = performance.now();
 const all = [...allRuns(values.quick), churnHour()];
 const chosen = values.hour ? [churnHour()] : allRuns(values.quick).filter(({ name }) => name.includes(values.only));
 const problems = values.page ? [] : await record(chosen);
-const pageFile = out.replace(/(-raw)?\.jsonl$/, ".md");
+const stem = out.replace(/(-raw)?\.jsonl$/, "");
 const lines = readFileSync(out, "utf8").trim().split("\n");
-writeFileSync(
-  pageFile,
-  page(
-    lines.map((line) => JSON.parse(line) as RawLine),
-    all,
-    basename(out),
-  ),
+const { markdown, svg } = page(
+  lines.map((line) => JSON.parse(line) as RawLine),
+  all,
+  { raw: basename(out), svg: basename(`${stem}.svg`) },
 );
+writeFileSync(`${stem}.md`, markdown);
+writeFileSync(`${stem}.svg`, svg);
 console.log(
-  `${((performance.now() - beganMs) / 60_000).toFixed(1)} minutes; raw lines are in ${out}, the page is ${pageFile}`,
+  `${((performance.now() - beganMs) / 60_000).toFixed(1)} minutes; raw lines are in ${out}, the page is ${stem}.md`,
 );
 if (problems.length > 0) {
   console.error(`failed or void: ${problems.join("; ")}`);

@@ -1,6 +1,6 @@
+import { chart } from "./chart.ts";
 import type { Bar, Run } from "./runs.ts";
-
-export type RawLine = Readonly<Record<string, unknown>>;
+import { judge, type RawLine } from "./verdict.ts";
 
 interface Machine {
   readonly at: string;
@@ -14,8 +14,13 @@ interface Machine {
   readonly load: readonly number[];
 }
 
-/** Markdown of raw lines: each run that was recorded with its bars, and who measured where. Of a run recorded twice the last counts. */
-export function page(lines: readonly RawLine[], runs: readonly Run[], rawName: string): string {
+export interface Page {
+  readonly markdown: string;
+  readonly svg: string;
+}
+
+/** What a file of raw lines says, for people: each run with its bars, and who measured where. Of a run recorded twice the last counts. */
+export function page(lines: readonly RawLine[], runs: readonly Run[], names: { raw: string; svg: string }): Page {
   const machines = lines.flatMap((line) => (line["machine"] === undefined ? [] : [line["machine"] as Machine]));
   const latest = new Map(
     lines.flatMap((line) => (typeof line["run"] === "string" ? [[line["run"], line] as const] : [])),
@@ -24,16 +29,26 @@ export function page(lines: readonly RawLine[], runs: readonly Run[], rawName: s
     const line = latest.get(run.name);
     return line === undefined ? [] : [{ run, line }];
   });
+  return { markdown: markdown(machines, recorded, names), svg: chart(recorded) };
+}
+
+function markdown(
+  machines: readonly Machine[],
+  recorded: readonly { readonly run: Run; readonly line: RawLine }[],
+  { raw, svg }: { raw: string; svg: string },
+): string {
   return [
     `# Figures of ${machines[0]?.at.slice(0, 10) ?? "an unknown day"}`,
     "",
-    `Made by \`npm run bench:record\` from [${rawName}](${rawName}), where each run stands whole with its command. What the figures mean: [bench/README.md](../README.md).`,
+    `Made by \`npm run bench:record\` from [${raw}](${raw}), where each run stands whole with its command. What the figures mean: [bench/README.md](../README.md).`,
     "Bars are most allowed; ratios are to the floor of the same run, on the same machine.",
     "",
     ...machines.map(
       (m) =>
         `- ${m.at.slice(0, 16).replace("T", " ")} UTC, commit ${m.commit}: ${m.cpu}, ${m.cores} cores, ${m.memoryGiB} GiB, Linux ${m.kernel}, ${m.system}, Node ${m.node}, load before ${m.load.join(", ")}`,
     ),
+    "",
+    `![Figures against their bars](${svg})`,
     "",
     "| run | figure | bar | met |",
     "| --- | --- | --- | --- |",
@@ -47,12 +62,9 @@ export function page(lines: readonly RawLine[], runs: readonly Run[], rawName: s
 }
 
 function barRow(bar: Bar, line: RawLine): string {
-  const value = line[bar.figure];
-  const most = typeof bar.most === "number" ? bar.most : line[bar.most.figure];
-  const problem = line["problem"] ?? line["void"];
-  const known = typeof value === "number" && typeof most === "number" && problem === undefined;
-  const met = known ? (value <= most ? "yes" : "**no**") : `void: ${text(problem ?? "not measured")}`;
-  return `${text(value)} ${bar.unit} | ${text(most)} | ${met}`;
+  const { value, most, met, problem } = judge(bar, line);
+  const verdict = met === undefined ? `void: ${problem ?? ""}` : met ? "yes" : "**no**";
+  return `${text(value)} ${bar.unit} | ${text(most)} | ${verdict}`;
 }
 
 function details(run: Run, line: RawLine): readonly string[] {
