@@ -87,6 +87,10 @@ export class FakeMediaNode {
     this.received += 1;
     const grant = fromBinary(SessionGrantSchema, payload);
     const before = this.grants.get(grant.sessionId);
+    if (grant.headOnly) {
+      this.report(grant, { state: before === undefined ? SessionState.UNSPECIFIED : SessionState.CONNECTED });
+      return;
+    }
     if (before === undefined || before.revision < grant.revision) this.grants.set(grant.sessionId, grant);
     this.report(grant, { state: grant.closed ? SessionState.CLOSED : SessionState.NEW });
   }

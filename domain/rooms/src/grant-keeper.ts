@@ -1,4 +1,5 @@
-import type { SessionGrant, SessionStatus } from "@parley/protocol";
+import { create } from "@bufbuild/protobuf";
+import { SessionGrantSchema, type SessionGrant, type SessionStatus } from "@parley/protocol";
 
 /** Until the node has acknowledged: the bus may lose anything. */
 const repeatMs = 1_000;
@@ -11,75 +12,97 @@ interface Kept {
   readonly nodeId: string;
   readonly grant: SessionGrant;
   readonly since: number;
-  acknowledged: bigint;
+  /** What is sent while the node has it; made when it is needed. */
+  head: SessionGrant | undefined;
   sentAtMs: number;
 }
 
 /** The desired state of every session, and when to send it again. */
 export class GrantKeeper {
-  readonly #bySession = new Map<string, Kept>();
+  /** Not acknowledged. */
+  readonly #waiting = new Map<string, Kept>();
+  /** Acknowledged; who was told longest ago comes first, so that a tick looks at nobody else. */
+  readonly #standing = new Map<string, Kept>();
   readonly #byUfrag = new Map<string, string>();
 
   get size(): number {
-    return this.#bySession.size;
+    return this.#waiting.size + this.#standing.size;
   }
 
   /** A new revision; the caller sends it now. */
   put(nodeId: string, grant: SessionGrant, nowMs: number): void {
-    const before = this.#bySession.get(grant.sessionId);
-    this.#forgetUfrag(before);
-    this.#bySession.set(grant.sessionId, {
-      nodeId,
-      grant,
-      since: nowMs,
-      acknowledged: before?.acknowledged ?? 0n,
-      sentAtMs: nowMs,
-    });
+    this.#remove(grant.sessionId);
+    this.#waiting.set(grant.sessionId, { nodeId, grant, since: nowMs, head: undefined, sentAtMs: nowMs });
     if (grant.ice !== undefined && !grant.closed) this.#byUfrag.set(grant.ice.localUfrag, grant.sessionId);
   }
 
   /** What a node asks for that got a check with a ufrag it does not know. */
   byUfrag(localUfrag: string): SessionGrant | undefined {
     const sessionId = this.#byUfrag.get(localUfrag);
-    return sessionId === undefined ? undefined : this.#bySession.get(sessionId)?.grant;
+    return sessionId === undefined ? undefined : this.#find(sessionId)?.grant;
   }
 
-  acknowledge(status: SessionStatus): void {
-    const kept = this.#bySession.get(status.sessionId);
+  acknowledge(status: SessionStatus, nowMs: number): void {
+    const { sessionId, acknowledgedRevision } = status;
+    const kept = this.#find(sessionId);
     if (kept === undefined || kept.nodeId !== status.nodeId) return;
-    // Also downwards: a node that says less has lost what it had.
-    kept.acknowledged = status.acknowledgedRevision;
-    if (kept.grant.closed && kept.acknowledged >= kept.grant.revision) this.#remove(status.sessionId);
-  }
-
-  forgetNode(nodeId: string, bootId: bigint): void {
-    for (const [sessionId, { nodeId: node, grant }] of this.#bySession) {
-      if (node === nodeId && grant.nodeBootId === bootId) this.#remove(sessionId);
+    if (acknowledgedRevision < kept.grant.revision) {
+      // Also downwards: a node that says less has lost what it had.
+      if (this.#standing.delete(sessionId)) this.#waiting.set(sessionId, kept);
+    } else if (kept.grant.closed) {
+      this.#remove(sessionId);
+    } else if (this.#waiting.delete(sessionId)) {
+      kept.sentAtMs = nowMs;
+      this.#standing.set(sessionId, kept);
     }
   }
 
-  /** What is to be sent again now. */
+  forgetNode(nodeId: string, bootId: bigint): void {
+    for (const kept of [this.#waiting, this.#standing]) {
+      for (const [sessionId, { nodeId: node, grant }] of kept) {
+        if (node === nodeId && grant.nodeBootId === bootId) this.#remove(sessionId);
+      }
+    }
+  }
+
+  /** What is to be sent again now: whole where it was not acknowledged, else its head. */
   due(nowMs: number): { readonly nodeId: string; readonly grant: SessionGrant }[] {
-    const due: Kept[] = [];
-    for (const [sessionId, kept] of this.#bySession) {
+    const due: { readonly nodeId: string; readonly grant: SessionGrant }[] = [];
+    for (const [sessionId, kept] of this.#waiting) {
       if (kept.grant.closed && nowMs - kept.since > closeForMs) {
         this.#remove(sessionId);
         continue;
       }
-      const periodMs = kept.acknowledged >= kept.grant.revision ? refreshMs : repeatMs;
-      if (nowMs - kept.sentAtMs < periodMs) continue;
+      if (nowMs - kept.sentAtMs < repeatMs) continue;
       kept.sentAtMs = nowMs;
-      due.push(kept);
+      due.push({ nodeId: kept.nodeId, grant: kept.grant });
+    }
+    const refreshed: Kept[] = [];
+    for (const kept of this.#standing.values()) {
+      if (nowMs - kept.sentAtMs < refreshMs) break;
+      kept.sentAtMs = nowMs;
+      refreshed.push(kept);
+      due.push({ nodeId: kept.nodeId, grant: (kept.head ??= headOf(kept.grant)) });
+    }
+    for (const kept of refreshed) {
+      this.#standing.delete(kept.grant.sessionId);
+      this.#standing.set(kept.grant.sessionId, kept);
     }
     return due;
   }
 
-  #remove(sessionId: string): void {
-    this.#forgetUfrag(this.#bySession.get(sessionId));
-    this.#bySession.delete(sessionId);
+  #find(sessionId: string): Kept | undefined {
+    return this.#standing.get(sessionId) ?? this.#waiting.get(sessionId);
   }
 
-  #forgetUfrag(kept: Kept | undefined): void {
-    if (kept?.grant.ice !== undefined) this.#byUfrag.delete(kept.grant.ice.localUfrag);
+  #remove(sessionId: string): void {
+    const ice = this.#find(sessionId)?.grant.ice;
+    if (ice !== undefined) this.#byUfrag.delete(ice.localUfrag);
+    this.#standing.delete(sessionId);
+    this.#waiting.delete(sessionId);
   }
+}
+
+function headOf({ appId, roomId, sessionId, revision, nodeBootId }: SessionGrant): SessionGrant {
+  return create(SessionGrantSchema, { appId, roomId, sessionId, revision, nodeBootId, headOnly: true });
 }

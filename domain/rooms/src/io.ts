@@ -43,7 +43,7 @@ export type RoomOutput =
       readonly event: RoomEvent;
       readonly lossy: boolean;
     }
-  /** The desired state of a session; repeats included. */
+  /** The desired state of a session; repeats included, of which those that the node has are heads only. */
   | { readonly type: "grant"; readonly nodeId: string; readonly grant: SessionGrant }
   /** To be asked of the owner of another room, until it answers or `deadlineMs` has passed. */
   | { readonly type: "transfer-request"; readonly transfer: RoomTransfer; readonly deadlineMs: number };

@@ -196,7 +196,7 @@ export class RoomHost {
   }
 
   #status(status: SessionStatus, nowMs: number): void {
-    this.#grants.acknowledge(status);
+    this.#grants.acknowledge(status, nowMs);
     const room = this.#rooms.get(roomKey(status.appId, status.roomId));
     if (room === undefined) return;
     takeStatus(room, status, nowMs);

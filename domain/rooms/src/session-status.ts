@@ -35,6 +35,9 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
         }
       }
       break;
+    case NodeSessionState.UNSPECIFIED:
+      // The node does not have it (any more), and is being told.
+      return;
     default:
   }
   session.path = pathQuality(status, nowMs);

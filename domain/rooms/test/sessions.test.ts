@@ -270,9 +270,14 @@ test("grants are repeated each second until they are acknowledged, then every 10
   assert.equal(count(), 4);
   bench.advance(2_000);
   assert.equal(count(), 5);
+  const grants = () => bench.outputs.flatMap((output) => (output.type === "grant" ? [output.grant] : []));
+  const { headOnly, revision, sessionId, ice } = grants().at(-1) ?? assert.fail();
+  assert.ok(headOnly && ice === undefined, "the node has the rest");
+  assert.deepEqual([sessionId, revision], [bench.grantOf(publisher).sessionId, bench.grantOf(publisher).revision]);
   bench.report(bench.grantOf(publisher), { acknowledgedRevision: 0n });
   bench.advance(500);
-  assert.equal(count(), 6, "a node that has lost it is told at once");
+  assert.equal(count(), 6, "a node that has lost it is told soon");
+  assert.deepEqual(grants().at(-1), bench.grantOf(publisher), "and all of it");
 });
 
 test("a node that knows a ufrag not yet granted gets the grant by it", () => {

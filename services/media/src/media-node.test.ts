@@ -107,6 +107,26 @@ describe("media node", () => {
       assert.equal(world.plane.peers.size, 0);
     });
 
+    it("the head of a grant keeps the session; of one that is not here, it is said so, and the whole of it opens it", async () => {
+      await world.grant({ sessionId: "p" });
+      const statuses = world.statusCount("p");
+      const head = { revision: 1n, ice: undefined, dtls: undefined, codecs: [], extensions: [], headOnly: true };
+      for (let turn = 0; turn < 4; turn += 1) {
+        await world.grant({ sessionId: "p", ...head });
+        assert.equal(world.node.sessions, 1);
+        assert.ok(world.statusCount("p") <= statuses + 4 * turn, "no answer is needed");
+        await world.pass(10_000);
+      }
+      await world.grant({ sessionId: "q", ...head });
+      assert.equal(world.status("q").acknowledgedRevision, 0n);
+      assert.equal(world.status("q").state, SessionState.UNSPECIFIED);
+      assert.equal(world.node.sessions, 1);
+      await world.grant({ sessionId: "q" });
+      assert.equal(world.status("q").acknowledgedRevision, 1n);
+      await world.grant({ sessionId: "q", ...head, revision: 2n });
+      assert.equal(world.status("q").acknowledgedRevision, 1n);
+    });
+
     it("nobody repeats it for 35 s: it is forgotten", async () => {
       await world.grant({ sessionId: "p" });
       await world.connect("p");

@@ -33,6 +33,7 @@ import {
   SessionStatusSchema,
   errorNumber,
   GrantsWantedSchema,
+  SessionState,
   type GrantsWanted,
 } from "@parley/protocol";
 import { LevelWatch } from "./level-watch.ts";
@@ -232,6 +233,11 @@ class Node implements MediaNode {
       case "refuse":
         this.#publishRefusal(grant, verdict);
         break;
+      case "lacking":
+        if (host !== undefined) this.#loop.touch(host);
+        else this.#publishLack(grant);
+        break;
+      case "stands":
       case "stale":
       case "malformed":
         break;
@@ -331,6 +337,10 @@ class Node implements MediaNode {
   #publishRefusal({ appId, roomId, sessionId }: Grant, refusal: Extract<GrantVerdict, { type: "refuse" }>): void {
     const { state, reason, revision } = refusal;
     this.#send(appId, roomId, { sessionId, acknowledgedRevision: revision, state, reason: errorNumber(reason) });
+  }
+
+  #publishLack({ appId, roomId, sessionId }: Grant): void {
+    this.#send(appId, roomId, { sessionId, acknowledgedRevision: 0n, state: SessionState.UNSPECIFIED });
   }
 
   #send(appId: string, roomId: string, fields: Parameters<typeof create<typeof SessionStatusSchema>>[1]): void {

@@ -27,6 +27,7 @@ function grantOf(sessionId: string, revision: bigint, more: Partial<Grant> = {})
     slots: [],
     closed: false,
     ownerState: new Uint8Array(0),
+    headOnly: false,
     ...more,
   };
 }
@@ -59,6 +60,26 @@ describe("grant table", () => {
     assert.equal(table.accept(grantOf("s", 4n), 59_999).type, "refuse");
     table.sweep(60_000);
     assert.equal(table.accept(grantOf("s", 6n), 60_000).type, "open");
+  });
+
+  it("takes the head of a grant for a repeat of what is here, and never for the grant itself", () => {
+    const table = new GrantTable(1n);
+    const headOf = (revision: bigint): Grant => ({
+      ...grantOf("s", revision),
+      ice: undefined,
+      dtls: undefined,
+      headOnly: true,
+    });
+    assert.deepEqual(table.accept(headOf(1n), 0), { type: "lacking", revision: 0n });
+    assert.equal(table.size, 0);
+    table.accept(grantOf("s", 2n), 0);
+    assert.equal(table.accept(headOf(1n), 0).type, "stale");
+    assert.deepEqual(table.accept(headOf(3n), 0), { type: "lacking", revision: 2n });
+    assert.equal(table.accept(headOf(2n), 20_000).type, "stands");
+    assert.deepEqual(table.sweep(DEFAULT_GRANT_TABLE_OPTIONS.forgottenAfterMs), []);
+    assert.equal(table.sessionOfUfrag("s-2"), "s");
+    table.accept(grantOf("s", 4n, { closed: true }), 20_000);
+    assert.equal(table.accept(headOf(4n), 20_000).type, "refuse");
   });
 
   it("forgets what nobody repeats, and only that", () => {

@@ -23,6 +23,10 @@ export type GrantVerdict =
   | { readonly type: "apply"; readonly grant: Grant }
   /** The revision that is applied already: acknowledge again. */
   | { readonly type: "repeat" }
+  /** The same, said by the head only: signaling knows that it is here. */
+  | { readonly type: "stands" }
+  /** The head of a grant that is not here, or of a newer revision: say what is here (0: nothing), and the whole of it comes. */
+  | { readonly type: "lacking"; readonly revision: bigint }
   /** An older revision, overtaken on its way. */
   | { readonly type: "stale" }
   /** Answer with this state and reason, and do nothing. */
@@ -90,6 +94,7 @@ export class GrantTable {
       const highest = closed?.revision ?? revision;
       return { type: "refuse", state: SessionState.CLOSED, reason: "session-closed", revision: highest };
     }
+    if (grant.headOnly) return { type: "lacking", revision: 0n };
     if (!isOpenGrant(grant)) return { type: "malformed" };
     if (this.draining) return { type: "refuse", state: SessionState.FAILED, reason: "draining", revision };
     if (this.#entries.size >= this.#options.maxSessions) {
@@ -103,7 +108,8 @@ export class GrantTable {
   #acceptKnown(entry: Entry, grant: Grant, nowMs: number): GrantVerdict {
     entry.heardAtMs = nowMs;
     if (grant.revision < entry.grant.revision) return { type: "stale" };
-    if (grant.revision === entry.grant.revision) return { type: "repeat" };
+    if (grant.revision === entry.grant.revision) return { type: grant.headOnly ? "stands" : "repeat" };
+    if (grant.headOnly) return { type: "lacking", revision: entry.grant.revision };
     if (!grant.closed && !isOpenGrant(grant)) return { type: "malformed" };
     this.#dropUfrags(entry.grant);
     if (grant.closed) {

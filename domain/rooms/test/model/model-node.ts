@@ -19,6 +19,7 @@ export class ModelNode {
     const grant = fromBinary(SessionGrantSchema, bytes);
     if (grant.nodeBootId !== this.bootId) return undefined;
     const there = this.#grants.get(grant.sessionId);
+    if (grant.headOnly) return this.#statusOf(there ?? { ...grant, revision: 0n });
     if (there === undefined || there.revision < grant.revision) this.#grants.set(grant.sessionId, grant);
     return this.#statusOf(this.#grants.get(grant.sessionId) ?? grant);
   }
