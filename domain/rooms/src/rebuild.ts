@@ -162,7 +162,6 @@ function takeSlots(room: RoomState, session: SessionState, state: SessionOwnerSt
       effective: undefined,
       error: undefined,
       backup: undefined,
-      actualStreamId: 0,
       boundAtMs: 0,
     });
   }

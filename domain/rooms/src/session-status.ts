@@ -9,7 +9,6 @@ import {
 import { tell } from "./audience.ts";
 import { pathQuality } from "./connection-quality.ts";
 import { removeMember } from "./membership.ts";
-import { slotResult } from "./bindings.ts";
 import { endSession, type SessionEnd } from "./session-end.ts";
 import { resolveSlotsOf } from "./slots.ts";
 import type { RoomState, SessionState, StreamState, TrackState } from "./state.ts";
@@ -42,7 +41,6 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
   }
   session.path = pathQuality(status, nowMs);
   takeTracks(room, session, status.tracks);
-  takeSlots(room, session, status);
 }
 
 /** Takes what a node heard between two statuses. */
@@ -117,20 +115,4 @@ function trackOf(
   const stream = receive === undefined ? undefined : room.streams.get(receive.streamId);
   const track = stream?.session === session ? stream.tracks.get(mid) : undefined;
   return stream === undefined || track === undefined ? undefined : { stream, track };
-}
-
-function takeSlots(room: RoomState, session: SessionState, status: SessionStatus): void {
-  const changed = [];
-  for (const { mid, streamId } of status.slots) {
-    const slot = session.slots.get(mid);
-    if (slot === undefined || slot.actualStreamId === streamId) continue;
-    slot.actualStreamId = streamId;
-    changed.push(slot);
-  }
-  if (changed.length > 0) {
-    tell(room, [session.member], {
-      case: "slotsChanged",
-      value: { session: session.name, slots: changed.map(slotResult) },
-    });
-  }
 }

@@ -217,7 +217,6 @@ function takeSlots(room: RoomState, session: SessionState, plan: SectionPlan): v
       effective: undefined,
       error: undefined,
       backup: undefined,
-      actualStreamId: 0,
       boundAtMs: 0,
     };
     session.slots.set(mid, slot);

@@ -154,8 +154,6 @@ export interface SlotState {
   effective: { readonly stream: StreamState; readonly track: TrackState; readonly session: SessionState } | undefined;
   error: ErrorName | undefined;
   backup: BackupNeed | undefined;
-  /** What the node says it sends. */
-  actualStreamId: number;
   /** When the speaker policy bound it, for the hysteresis. */
   boundAtMs: number;
 }

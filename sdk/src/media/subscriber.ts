@@ -110,7 +110,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
     });
   }
 
-  /** The server says what its slots really send. The packets have the last word, where the browser lets us see them. */
+  /** The server says what its slots are bound to. The packets have the last word, where the browser lets us see them. */
   slotsChanged(results: readonly SlotResult[]): void {
     for (const result of results) {
       const slot = this.#slots.get(result.mid);

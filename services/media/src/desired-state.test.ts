@@ -157,6 +157,7 @@ describe("desired state", () => {
         if (wishes.bySession.get(sessionId)?.revision !== 0n) await world.grant(wishes.grantOf(sessionId));
       }
       for (const late of underWay) await world.grant(late);
+      await world.soon();
       check(world, wishes, `seed ${random.seed}, round ${round}`);
       assert.equal(world.plane.staleCommands, 0, `seed ${random.seed}, round ${round}: stale commands`);
       for (const [sessionId, { revision }] of wishes.bySession) {

@@ -76,6 +76,7 @@ describe("media node", () => {
       await world.settle();
       assert.equal(world.held.length, 1, "it is not answered either");
       await world.grant({ sessionId: "p", revision: 2n, receives: [], fence: fence(9n) });
+      await world.soon();
       assert.equal(world.status("p").acknowledgedRevision, 2n);
     });
 
@@ -370,8 +371,29 @@ describe("media node", () => {
       assert.equal(bound.track, world.track("p", "v").handle);
       assert.equal(world.status("w").slots[0]?.streamId, 0);
       world.plane.emit({ type: "slot-started", slot: bound.handle, track: world.track("p", "v").handle });
-      await world.settle();
+      await world.soon();
       assert.equal(world.status("w").slots[0]?.streamId, 7);
+    });
+
+    it("many switches are told once, within a fifth of a second", async () => {
+      await world.grant(publisher);
+      await world.grant({ ...publisher, sessionId: "p2", receives: [videoTrack(8)] });
+      await world.grant(viewer);
+      await world.soon();
+      const before = world.statusCount("w");
+      for (let revision = 2n; revision < 12n; revision += 1n) {
+        const to = revision % 2n === 0n ? { sessionId: "p2", streamId: 8 } : { sessionId: "p", streamId: 7 };
+        await world.grant({ ...viewer, revision, slots: [videoSlot(to)] });
+        const track = world.track(to.sessionId, "v").handle;
+        world.plane.emit({ type: "slot-started", slot: world.slot("w", "sv").handle, track });
+      }
+      assert.equal(world.statusCount("w"), before);
+      await world.soon();
+      assert.equal(world.status("w").acknowledgedRevision, 11n);
+      assert.equal(world.status("w").slots[0]?.streamId, 7);
+      // The session's regular status may fall into that time.
+      const told = world.statusCount("w") - before;
+      assert.ok(told >= 1 && told <= 2, `told ${told} times`);
     });
 
     it("a key frame is asked for again while a slot waits, and no longer once it started", async () => {
@@ -429,6 +451,7 @@ describe("media node", () => {
       assert.equal(world.slot("w", "sv").track, undefined);
       const both = { codecs: [av1, vp8, opus], receives: [videoTrack(7, { payloadTypes: [45, 96] })] };
       await world.grant({ ...publisher, ...both, revision: 2n });
+      await world.soon();
       assert.equal(world.status("w").slots[0]?.error, 0);
       assert.deepEqual(world.slot("w", "sv").payloadTypes, [{ from: 96, to: 96 }]);
     });
@@ -576,6 +599,7 @@ describe("media node", () => {
       assert.equal(world.announcements.at(-1)?.draining, true);
       assert.equal(world.status("q").reason, errorNumber("draining"));
       await world.grant({ sessionId: "p", revision: 2n, receives: [videoTrack(7)] });
+      await world.soon();
       assert.equal(world.status("p").acknowledgedRevision, 2n);
       assert.equal(world.node.sessions, 1);
     });

@@ -86,6 +86,8 @@ const ANNOUNCE_MS = 250;
 /** One timer serves all sessions: each step takes one bucket of them, so a session has its turn every second. */
 const SWEEP_MS = 100;
 const BUCKETS = 10;
+/** Every so many steps it is told what slots show and which revisions are applied: signaling waits a second for that. */
+const SOON_STEPS = 2;
 /** Who speaks is to be heard within 300 ms: the level takes about 100 to rise, this is the rest but for the way. */
 const LEVELS_MS = 100;
 
@@ -309,7 +311,8 @@ class Node implements MediaNode {
       }
       this.#unknown.sweep(nowMs);
     }
-    this.#loop.flush();
+    if (this.#step % SOON_STEPS === 0) this.#loop.flushSoon();
+    else this.#loop.flush();
   }
 
   #publishLevels(): void {

@@ -44,7 +44,7 @@ interface Work {
 /**
  * Carries inputs to session machines and their outputs to the data plane. What outputs cause in other sessions (a track that comes, a slot
  * that wants one) is queued and done before {@link SessionLoop.handle} returns, so machines are never entered twice. Statuses are
- * collected until {@link SessionLoop.flush}: one per session, however much happened.
+ * collected until {@link SessionLoop.flush}, those that can wait until {@link SessionLoop.flushSoon}: one per session, however much happened.
  */
 export class SessionLoop {
   readonly #deps: SessionLoopDeps;
@@ -57,6 +57,8 @@ export class SessionLoop {
   readonly #bySession = new Map<string, SessionHost>();
   readonly #handshaking = new Set<SessionHost>();
   readonly #dirty = new Set<SessionHost>();
+  /** Whose status can wait. */
+  readonly #soon = new Set<SessionHost>();
   readonly #queue: Work[] = [];
   readonly #reader: SessionReader;
   #running = false;
@@ -88,6 +90,7 @@ export class SessionLoop {
 
   forget(host: SessionHost): void {
     this.#bySession.delete(host.sessionId);
+    this.#soon.delete(host);
     // The last status goes out with the next flush all the same.
   }
 
@@ -97,8 +100,15 @@ export class SessionLoop {
     for (const host of this.#dirty) {
       host.toldAtMs = nowMs;
       this.#deps.publishStatus(host);
+      this.#soon.delete(host);
     }
     this.#dirty.clear();
+  }
+
+  /** Publishes what waits, too. To be called some times a second. */
+  flushSoon(): void {
+    for (const host of this.#soon) this.#dirty.add(host);
+    this.flush();
   }
 
   takeEvent(event: Exclude<MediaPlaneEvent, { type: "stun" }>): void {
@@ -173,6 +183,9 @@ export class SessionLoop {
       case "status":
         this.#dirty.add(host);
         host.repeatsLeft = REPEATS;
+        break;
+      case "status-soon":
+        this.#soon.add(host);
         break;
       case "send":
         this.#deps.plane.sendTo(output.address, output.datagram);
@@ -345,6 +358,7 @@ type PeerOutput = Exclude<
       | "open-peer"
       | "close-peer"
       | "status"
+      | "status-soon"
       | "send"
       | "want-publisher"
       | "track-changed"

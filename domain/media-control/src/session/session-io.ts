@@ -112,4 +112,6 @@ export type SessionOutput =
   /** The peer is to be closed, its handshake first: no more comes but statuses. */
   | { readonly type: "close-peer" }
   /** Something changed that signaling should know at once. */
-  | { readonly type: "status" };
+  | { readonly type: "status" }
+  /** Something changed that nobody acts on: what a slot shows, or which revision is applied. Told soon, with what changes until then. */
+  | { readonly type: "status-soon" };

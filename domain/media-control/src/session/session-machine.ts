@@ -128,7 +128,7 @@ export class SessionMachine {
       case "publisher":
         return this.#subscribe.publisher(input.slotMid, input.track, nowMs);
       case "slot-started":
-        return this.#subscribe.started(input.slotMid, input.streamId) ? [{ type: "status" }] : [];
+        return this.#subscribe.started(input.slotMid, input.streamId) ? [{ type: "status-soon" }] : [];
       case "track-ended":
         return this.#publish.ended(input.mid) ? [{ type: "status" }] : [];
       default:
@@ -142,14 +142,15 @@ export class SessionMachine {
     if (!isOpenGrant(grant)) return [{ type: "status" }];
     this.#grant = grant;
     const outputs: SessionOutput[] = [];
-    if (!this.#opened) {
+    const isFirst = !this.#opened;
+    if (isFirst) {
       this.#opened = true;
       outputs.push({ type: "open-peer", ice: planeIce(grant.ice) });
     }
     outputs.push(...this.#stepIce({ type: "credentials", ice: grant.ice }, nowMs));
     outputs.push(...this.#applyCodecs(grant));
     outputs.push(...this.#publish.apply(grant), ...this.#subscribe.apply(grant, nowMs));
-    outputs.push({ type: "status" });
+    outputs.push({ type: isFirst ? "status" : "status-soon" });
     return outputs;
   }
 

@@ -96,7 +96,7 @@ export class SubscribeSide {
       slot.askedAtMs = nowMs;
       if (key === "") slot.startedStreamId = 0;
     }
-    if (error !== slot.error || outputs.length > 0) outputs.push({ type: "status" });
+    if (error !== slot.error || outputs.length > 0) outputs.push({ type: "status-soon" });
     slot.error = error;
     return outputs;
   }
@@ -115,7 +115,7 @@ export class SubscribeSide {
       if (sample !== undefined) {
         takeSample(slot, sample, nowMs);
         // The event may have been dropped; the counter tells the same a little later.
-        if (sample.streamId !== 0 && this.started(mid, sample.streamId)) outputs.push({ type: "status" });
+        if (sample.streamId !== 0 && this.started(mid, sample.streamId)) outputs.push({ type: "status-soon" });
       }
       if (this.#lacksKeyFrame(slot, nowMs) && slot.publisher !== undefined) {
         slot.askedAtMs = nowMs;

@@ -117,6 +117,11 @@ export class World {
     }
   }
 
+  /** So much later that the node has told what is in no hurry. */
+  async soon(): Promise<void> {
+    await this.pass(200);
+  }
+
   async grant(init: GrantInit): Promise<void> {
     this.bus.publish(subjects.mediaGrant("node"), this.grantBytes(init));
     await this.settle();

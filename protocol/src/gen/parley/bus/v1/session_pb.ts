@@ -554,9 +554,10 @@ export const BindingSchema: GenMessage<Binding> = /*@__PURE__*/
   messageDesc(file_parley_bus_v1_session, 11);
 
 /**
- * Subject media.status.<app>.<room>: node to signaling. At once when something changes (acknowledgement, state, a loss or round trip that is not
- * what was told), once more one and two seconds later, and then every five seconds as the announcement of a living session. Who asks
- * for the grants (media.grants.wanted) gets the statuses too, three times.
+ * Subject media.status.<app>.<room>: node to signaling. At once when something changes that signaling acts on (a new session is there, its state,
+ * media comes or ends, a loss or round trip that is not what was told), once more one and two seconds later, and then every five seconds as the
+ * announcement of a living session; within 200 ms when a further revision is applied or a slot shows another stream. Who asks for the grants
+ * (media.grants.wanted) gets the statuses too, three times.
  *
  * @generated from message parley.bus.v1.SessionStatus
  */

@@ -1941,7 +1941,8 @@ export const SpeakerSchema: GenMessage<Speaker> = /*@__PURE__*/
   messageDesc(file_parley_client_v1_room, 58);
 
 /**
- * What the slots of a session really send now. The CSRC in the packets is the last word.
+ * What slots of a session are bound to now, where that has changed without the client having asked for it. The CSRC in the packets is the
+ * last word.
  *
  * @generated from message parley.client.v1.SlotsChanged
  */
