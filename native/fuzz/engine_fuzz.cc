@@ -40,7 +40,7 @@ struct WorkerProbe {
     buffer->arrival_us = worker.now_us_;
     std::memcpy(buffer->storage, data, size);
     PacketRef packet(buffer);
-    worker.on_datagram(packet, path);
+    worker.on_datagram(packet, path, worker.paths_.find(path));
   }
   static void turn(Worker& worker, int64_t passed_us) {
     worker.now_us_ += passed_us;

@@ -5,7 +5,7 @@ import type { NativePlane } from "@parley/native";
 const CHUNK_ENTRIES = 256;
 const HANDLE_INDEX_BITS = 22;
 
-const PEERS = { kind: 0, stride: 20 } as const;
+const PEERS = { kind: 0, stride: 24 } as const;
 const TRACKS = { kind: 1, stride: 12 } as const;
 const SLOTS = { kind: 2, stride: 8 } as const;
 

@@ -156,6 +156,9 @@ class CmSha1Transform final : public SrtpTransform {
 
   size_t memory_bytes() const override { return sizeof(*this) + 2 * Cipher::kHeapBytes; }
 
+  SrtpKeyMemory rtp_keys() const override { return {&rtp_, sizeof(rtp_)}; }
+  SrtpKeyMemory rtcp_keys() const override { return {&rtcp_, sizeof(rtcp_)}; }
+
  private:
   // RFC 3711 4.2: the authenticated portion is followed by the ROC.
   static uint32_t roc_of(uint64_t packet_index) { return static_cast<uint32_t>(packet_index >> 16); }

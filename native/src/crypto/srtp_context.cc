@@ -100,6 +100,7 @@ SrtpResult SrtpSendContext::protect_rtp(uint8_t* packet, size_t header_size, siz
   if (!transform_->seal_rtp(packet, header_size, payload, payload_size, packet_index, batch)) {
     return {.error = SrtpError::kInternal};
   }
+  if (rtp_keys_.at == nullptr) rtp_keys_ = transform_->rtp_keys();
   return {.size = static_cast<uint32_t>(size)};
 }
 
@@ -169,6 +170,7 @@ SrtpRtpResult SrtpReceiveContext::unprotect_rtp(uint8_t* packet, size_t size) {
   result.error = transform_->open_rtp(packet, header_size, size, result.packet_index);
   if (!result.ok()) return result;
   if (stream == nullptr) {
+    rtp_keys_ = transform_->rtp_keys();
     last_rtp_ = rtp_streams_.size();
     stream = &rtp_streams_.emplace_back(RtpStream{.ssrc = result.ssrc, .window = {}});
   }
@@ -192,7 +194,10 @@ SrtpResult SrtpReceiveContext::unprotect_rtcp(uint8_t* packet, size_t size) {
   }
   if (error == SrtpError::kNone) error = transform_->open_rtcp(packet, size);
   if (error != SrtpError::kNone) return {.error = error};
-  if (stream == nullptr) stream = &rtcp_streams_.emplace_back(RtcpStream{.ssrc = ssrc, .window = {}});
+  if (stream == nullptr) {
+    rtcp_keys_ = transform_->rtcp_keys();
+    stream = &rtcp_streams_.emplace_back(RtcpStream{.ssrc = ssrc, .window = {}});
+  }
   stream->window.accept(index);
   return {.size = static_cast<uint32_t>(size - trailer_size)};
 }

@@ -7,6 +7,7 @@
 
 #include "evp_gcm.h"
 #include "srtp_transform.h"
+#include "parley/wire/prefetch.h"
 #include "vaes_gcm.h"
 
 namespace parley {
@@ -50,7 +51,7 @@ void fill_rtcp_nonce(const std::array<uint8_t, 12>& salt, const uint8_t* header,
 }
 
 template <typename Cipher>
-class GcmTransform final : public SrtpTransform {
+class alignas(kCacheLine) GcmTransform final : public SrtpTransform {
  public:
   ~GcmTransform() override { OPENSSL_cleanse(rtp_key_.data(), rtp_key_.size()); }
 
@@ -118,6 +119,9 @@ class GcmTransform final : public SrtpTransform {
 
   uint32_t rtcp_index_word(const uint8_t* packet, size_t size) const override { return load_be32(packet + size - 4); }
 
+  SrtpKeyMemory rtp_keys() const override { return {rtp_.get(), sizeof(Cipher)}; }
+  SrtpKeyMemory rtcp_keys() const override { return {&rtcp_, sizeof(Cipher)}; }
+
   size_t memory_bytes() const override {
     return sizeof(*this) + Cipher::kHeapBytes + (rtp_ != nullptr ? sizeof(Cipher) + Cipher::kHeapBytes : 0);
   }
@@ -132,13 +136,14 @@ class GcmTransform final : public SrtpTransform {
     return true;
   }
 
+  // One line of memory, with the table of virtual functions.
   std::unique_ptr<Cipher> rtp_;
-  Cipher rtcp_;
-  std::array<uint8_t, 32> rtp_key_{};
   std::array<uint8_t, 12> rtp_salt_{};
   std::array<uint8_t, 12> rtcp_salt_{};
   uint8_t key_size_ = 16;
   SrtpDirection direction_ = SrtpDirection::kSend;
+  Cipher rtcp_;
+  std::array<uint8_t, 32> rtp_key_{};
 };
 
 template <typename Cipher>

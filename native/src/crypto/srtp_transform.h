@@ -49,6 +49,9 @@ class SrtpTransform {
   // The word with the E flag and the index, unauthenticated as yet.
   virtual uint32_t rtcp_index_word(const uint8_t* packet, size_t size) const = 0;
   virtual size_t memory_bytes() const = 0;
+  // Where the keys lie, for asking for that memory ahead of a packet; RTP's may be known only after the first one.
+  virtual SrtpKeyMemory rtp_keys() const = 0;
+  virtual SrtpKeyMemory rtcp_keys() const = 0;
 };
 
 // nullptr when the cryptographic library refuses.

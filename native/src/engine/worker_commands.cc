@@ -167,7 +167,6 @@ void Worker::install_path(const PathAddress& path, Handle peer, uint16_t owner) 
   PathEntry& entry = paths_.insert(path);
   entry.peer = peer;
   entry.owner = owner;
-  entry.local = owner == config_.index ? peers_.find(peer) : nullptr;
   if (path.is_tcp() && tcp_ != nullptr) tcp_->adopt(path.connection);
 }
 
@@ -495,6 +494,7 @@ void Worker::unbind(Slot& slot) {
 
 void Worker::bind_slot(Slot& slot, const BindData& data) {
   Track* track = data.track == 0 ? nullptr : replica(data.track, data.track_worker);
+  slot.mapped = {Slot::kNoPayloadType, Slot::kNoPayloadType};
   if (track == nullptr) {
     if (data.track != 0) ++stale_commands_;
     unbind(slot);
@@ -532,7 +532,7 @@ void Worker::close_slot(Slot& slot) {
   if (slot.rewriter.started()) remember(slot.ssrc, slot.rewriter.last_index() + 1);
   if (slot.rtx_ssrc != 0 && slot.rewriter.started()) remember(slot.rtx_ssrc, slot.rtx_index);
   erase_value(slot.peer->slots, &slot);
-  std::erase_if(slot.peer->work, [&slot](const Peer::Work& work) { return work.slot == &slot; });
+  slot.peer->work.remove(&slot);
   slots_.erase(&slot);
   delete &slot;
 }

@@ -8,6 +8,8 @@ namespace {
 
 // So many batches of 64 from one socket before the others have their turn.
 constexpr int kBatchesPerTurn = 4;
+// Datagrams from one step of asking for memory to the next: it takes about as long as some of them.
+constexpr size_t kAhead = 2;
 
 }  // namespace
 
@@ -27,6 +29,28 @@ void Worker::watch_rtcp(int operation) {
   for (const UdpSocket& socket : rtcp_sockets_) watch(socket, kRtcpTag, operation, !rtcp_pace_.timed());
 }
 
+// Whose datagram `i` of the batch is. Of thousands of peers neither the table's lines nor their own are in any cache, so those of the
+// datagrams behind it are asked for, a pointer being followed some datagrams after what it lies in was. Nothing in a batch changes the
+// table, and nobody in it goes.
+void Worker::look_ahead(size_t i, size_t count, bool rtcp) {
+  if (i < count) {
+    ahead_[i].hash = paths_.hash(receiver_->path(i));
+    paths_.expect(ahead_[i].hash);
+  }
+  if (i >= kAhead && i - kAhead < count) {
+    Ahead& named = ahead_[i - kAhead];
+    named.entry = paths_.find(receiver_->path(i - kAhead), named.hash);
+    named.peer = named.entry != nullptr && named.entry->owner == config_.index ? peers_.expect(named.entry->peer) : nullptr;
+    if (named.peer != nullptr) named.peer->expect_datagram();
+  }
+  if (i >= 2 * kAhead && i - 2 * kAhead < count && ahead_[i - 2 * kAhead].peer != nullptr) {
+    ahead_[i - 2 * kAhead].peer->expect_contexts(rtcp);
+  }
+  if (i >= 3 * kAhead && i - 3 * kAhead < count && ahead_[i - 3 * kAhead].peer != nullptr) {
+    ahead_[i - 3 * kAhead].peer->expect_streams(rtcp);
+  }
+}
+
 size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
   const size_t count = receiver_->receive(socket, static_cast<uint16_t>(index));
   if (count == 0) return 0;
@@ -36,7 +60,9 @@ size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
   const int64_t longest_us = read_us - drained_us;
   if (count < UdpReceiver::kBatch) drained_us = read_us;
   rx_datagrams_ += count;
+  for (size_t i = 0; i < 4 * kAhead; ++i) look_ahead(i, count, rtcp);
   for (size_t i = 0; i < count; ++i) {
+    look_ahead(i + 4 * kAhead, count, rtcp);
     PacketBuffer* buffer = receiver_->packet(i);
     rx_bytes_ += buffer->length;
     if (buffer->length == 0 || receiver_->truncated(i)) {
@@ -47,7 +73,7 @@ size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
     // Reports are measured against when they came, not when somebody looked.
     now_us_ = rtcp ? buffer->arrival_us : read_us;
     PacketRef packet(receiver_->take(i));
-    on_datagram(packet, receiver_->path(i));
+    on_datagram(packet, receiver_->path(i), ahead_[i].entry);
     // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
     if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
   }

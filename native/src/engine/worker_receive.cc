@@ -24,17 +24,15 @@ std::string_view extension_text(const uint8_t* data, const RtpHeader& rtp, Exten
 
 }  // namespace
 
-void Worker::on_datagram(PacketRef& packet, const PathAddress& path) {
-  const PathEntry* entry = paths_.find(path);
+void Worker::on_datagram(PacketRef& packet, const PathAddress& path, const PathEntry* entry) {
   if (entry == nullptr) {
     on_stranger(path, packet->data(), packet->length);
     return;
   }
-  if (entry->local != nullptr) {
-    on_peer_datagram(*entry->local, path, packet);
+  if (entry->owner == config_.index) {
+    if (Peer* peer = peers_.find(entry->peer)) on_peer_datagram(*peer, path, packet);
     return;
   }
-  if (entry->owner == config_.index) return;
   raw_meta(*packet).path = path;
   media_pace_.on_wanted(now_us_);
   const uint16_t owner = entry->owner;
@@ -355,7 +353,7 @@ void Worker::on_tcp_frame(const PathAddress& path, const uint8_t* data, size_t s
   buffer->arrival_us = now_us_;
   PathAddress named = path;
   named.worker = config_.index;
-  on_datagram(packet, named);
+  on_datagram(packet, named, paths_.find(named));
 }
 
 void Worker::on_tcp_closed(const PathAddress& path) {
@@ -367,7 +365,6 @@ void Worker::on_tcp_closed(const PathAddress& path) {
   command.type = CommandType::kPathClosed;
   command.handle = entry->peer;
   command.path = named;
-  media_pace_.on_wanted(now_us_);
   const uint16_t owner = entry->owner;
   paths_.erase(named);
   // To ourselves too: commands are never applied in the middle of a batch.

@@ -50,6 +50,19 @@ int map_payload_type(const std::vector<PayloadTypeMap>& map, uint8_t from) {
   return -1;
 }
 
+// With thousands of subscribers each one's state is in no cache when its turn comes. A pointer is followed some subscribers after what it
+// lies in was asked for: each takes about as long as memory does.
+constexpr size_t kAhead = 2;
+void expect_slot(const std::vector<Slot*>& slots, size_t i) {
+  if (i + 4 * kAhead < slots.size()) prefetch(slots[i + 4 * kAhead]);
+  if (i + 2 * kAhead < slots.size()) slots[i + 2 * kAhead]->peer->expect_pass();
+}
+void expect_pass(const std::vector<Peer*>& peers, size_t i) {
+  if (i + 3 * kAhead < peers.size()) peers[i + 3 * kAhead]->expect_pass();
+  if (i + 2 * kAhead < peers.size()) peers[i + 2 * kAhead]->expect_slots();
+  if (i + kAhead < peers.size()) peers[i + kAhead]->expect_numbers();
+}
+
 }  // namespace
 
 // A frame is of use only when its last packet is there. So while all that is in the batch is frames whose rest comes any
@@ -78,19 +91,22 @@ void Worker::fan_out() {
   // The last datagram of a message may be shorter than the others: sound after a picture needs none of its own.
   std::stable_partition(batch_tracks_.begin(), batch_tracks_.end(), [](const Track* track) { return track->video; });
   for (Track* track : batch_tracks_) {
-    for (Slot* slot : track->slots) {
+    for (size_t i = 0; i < track->slots.size(); ++i) {
+      expect_slot(track->slots, i);
+      Slot* slot = track->slots[i];
       Peer& peer = *slot->peer;
       if (!peer.send || peer.selected < 0) continue;
       if (!peer.dirty) {
         peer.dirty = true;
         dirty_peers_.push_back(&peer);
       }
-      peer.work.push_back({slot, track});
+      peer.work.push(slot, track);
     }
   }
-  size_t flushed = 0;
-  for (Peer* peer : dirty_peers_) {
-    if (++flushed % kSubscribersPerClock == 0) note_send_time(monotonic_us());
+  for (size_t i = 0; i < dirty_peers_.size(); ++i) {
+    expect_pass(dirty_peers_, i);
+    Peer* peer = dirty_peers_[i];
+    if ((i + 1) % kSubscribersPerClock == 0) note_send_time(monotonic_us());
     flush_peer(*peer);
     peer->dirty = false;
     peer->work.clear();
@@ -140,7 +156,13 @@ void Worker::collect(Peer& peer, Slot& slot, Track& track) {
     const bool goes_on = slot.source == in.source;
     if (!goes_on && (slot.wanted != &track || !meta.begins)) continue;
     const bool old = goes_on && slot.wanted != &track;
-    const int payload_type = map_payload_type(old ? slot.old_payload_types : slot.payload_types, meta.rtp.payload_type);
+    int payload_type = slot.mapped.to;
+    if (old) {
+      payload_type = map_payload_type(slot.old_payload_types, meta.rtp.payload_type);
+    } else if (slot.mapped.from != meta.rtp.payload_type) {
+      payload_type = map_payload_type(slot.payload_types, meta.rtp.payload_type);
+      if (payload_type >= 0) slot.mapped = {meta.rtp.payload_type, static_cast<uint8_t>(payload_type)};
+    }
     if (payload_type < 0) continue;
     SlotOutput to;
     if (goes_on) {
@@ -177,13 +199,13 @@ void Worker::collect(Peer& peer, Slot& slot, Track& track) {
 void Worker::flush_peer(Peer& peer) {
   out_.clear();
   out_bytes_ = 0;
-  for (const Peer::Work& work : peer.work) collect(peer, *work.slot, *work.track);
+  for (size_t i = 0; i < peer.work.size(); ++i) collect(peer, *peer.work[i].slot, *peer.work[i].track);
   if (!out_.empty()) {
     if (!peer.pacing.pass(out_bytes_, now_us_)) hold_back(peer);
     send_out(peer);
   }
-  for (const Peer::Work& work : peer.work) {
-    if (work.slot->report_due) send_sender_report(*work.slot);
+  for (size_t i = 0; i < peer.work.size(); ++i) {
+    if (peer.work[i].slot->report_due) send_sender_report(*peer.work[i].slot);
   }
 }
 

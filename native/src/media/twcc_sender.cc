@@ -34,6 +34,7 @@ size_t TwccSender::on_feedback(const TwccView& feedback, int64_t now_us, std::ar
   size_t count = 0;
   for_each_twcc(feedback, [&](uint16_t sequence, bool received, int64_t raw_us) {
     Entry& entry = entries_[sequence % kHistory];
+    next_ = static_cast<uint16_t>(sequence + 1);
     const bool repeated = !received && (entry.bytes_and_state & kToldLost) != 0;
     if (entry.sequence != sequence || (entry.bytes_and_state & kSent) == 0 || repeated) {
       ++summary.unknown;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "parley/crypto/replay_window.h"
+#include "parley/wire/prefetch.h"
 
 namespace parley {
 
@@ -87,6 +88,10 @@ struct SrtpRtpResult {
 
 class SrtpTransform;  // one direction of one profile; internal
 struct HmacSha1;      // internal
+struct SrtpKeyMemory {
+  const void* at = nullptr;
+  size_t bytes = 0;
+};
 
 // Tags that are still to be made: those of AES128_CM_SHA1_80 cost a third when sixteen packets are hashed side by side.
 // Packets of any contexts go in; before they are sent, finish() must have been called. The bytes of a packet must stay
@@ -144,6 +149,12 @@ class SrtpSendContext {
   // Protects the compound packet in place. The index is counted here, one for all SSRCs.
   SrtpResult protect_rtcp(uint8_t* packet, size_t size, size_t capacity);
 
+  // Ahead of protect_rtp, for contexts that are in no cache.
+  void expect_rtp() const {
+    prefetch(transform_.get());
+    prefetch(rtp_keys_.at, rtp_keys_.bytes);
+  }
+
   // The next SRTCP index; to carry on with the same key elsewhere.
   uint32_t next_rtcp_index() const { return next_rtcp_index_; }
   void set_next_rtcp_index(uint32_t index) { next_rtcp_index_ = index; }
@@ -155,6 +166,7 @@ class SrtpSendContext {
   SrtpSendContext(SrtpProfile profile, std::unique_ptr<SrtpTransform> transform);
 
   std::unique_ptr<SrtpTransform> transform_;
+  SrtpKeyMemory rtp_keys_;
   uint32_t next_rtcp_index_ = 0;
   SrtpProfile profile_;
 };
@@ -179,6 +191,18 @@ class SrtpReceiveContext {
   SrtpRtpResult unprotect_rtp(uint8_t* packet, size_t size);
   SrtpResult unprotect_rtcp(uint8_t* packet, size_t size);
 
+  // Ahead of the two, for contexts that are in no cache.
+  void expect_rtp() const {
+    prefetch(transform_.get());
+    prefetch(rtp_keys_.at, rtp_keys_.bytes);
+    prefetch(rtp_streams_.data() + last_rtp_, sizeof(RtpStream));
+  }
+  void expect_rtcp() const {
+    prefetch(transform_.get());
+    prefetch(rtcp_keys_.at, rtcp_keys_.bytes);
+    prefetch(rtcp_streams_.data());
+  }
+
   // Frees the state of an SSRC that ended. Its old packets are not recognised as replays any more, so call it only
   // when nothing is routed from that SSRC.
   void forget(uint32_t ssrc);
@@ -202,6 +226,8 @@ class SrtpReceiveContext {
   RtcpStream* find_rtcp(uint32_t ssrc);
 
   std::unique_ptr<SrtpTransform> transform_;
+  SrtpKeyMemory rtp_keys_;
+  SrtpKeyMemory rtcp_keys_;
   std::vector<RtpStream> rtp_streams_;
   std::vector<RtcpStream> rtcp_streams_;
   size_t last_rtp_ = 0;  // packets come in runs of one SSRC

@@ -1,20 +1,23 @@
 // Counters in memory that JavaScript reads without a call: doubles, one writer each.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 namespace parley {
 
 // Field numbers are shared with adapters/media-native/src/counters.ts. Field 0 holds the handle while it is open.
 namespace peer_field {
+// What each pass counts is in the first line of memory, what feedback does in the second.
 enum : size_t {
   kHandle, kRxBytes, kTxBytes, kRxPackets, kTxPackets, kLastConsentMs, kAuthFailures, kReplays, kRttUs, kTwccSent,
   kTwccReceived, kFeedbackPackets, kFeedbackBytes, kFeedbackLost, kFeedbackDelayUs, kPacedBytes, kPacingDelayUs, kPacedPackets,
-  kPacingDrops, kStride = 20
+  kPacingDrops, kStride = 24
 };
 }
 namespace track_field {
@@ -54,7 +57,8 @@ class CounterTable {
   explicit CounterTable(size_t stride) : stride_(stride) {}
   double* at(uint32_t index) {
     while (index / kChunkEntries >= chunks_.size()) {
-      chunks_.push_back(Chunk(new double[kChunkEntries * stride_]()));
+      chunks_.push_back(Chunk(static_cast<double*>(::operator new[](chunk_bytes(), kAlignment)), Free()));
+      std::fill_n(chunks_.back().get(), kChunkEntries * stride_, 0.0);
     }
     return chunks_[index / kChunkEntries].get() + (index % kChunkEntries) * stride_;
   }
@@ -63,6 +67,11 @@ class CounterTable {
   size_t chunk_bytes() const { return kChunkEntries * stride_ * sizeof(double); }
 
  private:
+  // Strides are multiples of half a cache line, so that what is counted together lies together.
+  static constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(double* chunk) const { ::operator delete[](chunk, kAlignment); }
+  };
   const size_t stride_;
   std::vector<Chunk> chunks_;
 };

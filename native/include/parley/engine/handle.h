@@ -25,6 +25,11 @@ class HandleTable {
     if (index >= slots_.size() || slots_[index] == nullptr || slots_[index]->handle != handle) return nullptr;
     return slots_[index];
   }
+  // The object if the handle is still good, not knowing whether: for asking for its memory.
+  T* expect(Handle handle) const {
+    const uint32_t index = handle_index(handle);
+    return index < slots_.size() ? slots_[index] : nullptr;
+  }
   void insert(T* object) {
     const uint32_t index = handle_index(object->handle);
     if (index >= slots_.size()) slots_.resize(index + 1 + index / 2, nullptr);

@@ -6,26 +6,30 @@
 #include <vector>
 
 #include "parley/engine/handle.h"
+#include "parley/wire/prefetch.h"
 #include "parley/net/path_address.h"
 
 namespace parley {
 
-struct Peer;
-
-struct PathEntry {
+struct alignas(kCacheLine) PathEntry {
   PathAddress path;
-  uint16_t owner = 0;     // worker of the peer
-  Handle peer = 0;        // 0: free
-  Peer* local = nullptr;  // when this worker owns the peer
+  uint16_t owner = 0;  // worker of the peer
+  Handle peer = 0;     // 0: free
 };
+static_assert(sizeof(PathEntry) == kCacheLine, "a look-up is one line of memory");
 
 class PathTable {
  public:
   explicit PathTable(uint64_t seed) : seed_(seed), entries_(64) {}
 
-  PathEntry* find(const PathAddress& path) {
+  size_t hash(const PathAddress& path) const { return hash_path(path, seed_); }
+  // For many look-ups at once: first this for each of them, then find().
+  void expect(size_t hash) const { prefetch(&entries_[hash & (entries_.size() - 1)]); }
+
+  PathEntry* find(const PathAddress& path) { return find(path, hash(path)); }
+  PathEntry* find(const PathAddress& path, size_t hash) {
     const size_t mask = entries_.size() - 1;
-    for (size_t i = hash_path(path, seed_) & mask;; i = (i + 1) & mask) {
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
       PathEntry& entry = entries_[i];
       if (entry.peer == 0) return nullptr;
       if (entry.path == path) return &entry;

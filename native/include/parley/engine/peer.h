@@ -28,6 +28,7 @@
 #include "parley/media/slot_rewriter.h"
 #include "parley/media/twcc_recorder.h"
 #include "parley/media/twcc_sender.h"
+#include "parley/wire/prefetch.h"
 #include "parley/wire/stun.h"
 
 namespace parley {
@@ -151,32 +152,45 @@ struct SentExtras {
   bool valid = false;
 };
 
-struct Slot {
-  Handle handle = 0;
+// What a pass over many subscribers needs of each lies together, at the beginning.
+struct alignas(kCacheLine) Slot {
   Peer* peer = nullptr;
-  std::string mid;
-  bool video = false;
+  double* counters = nullptr;
+  Track* wanted = nullptr;   // bound
+  Track* current = nullptr;  // sending; differs from `wanted` until that one's key frame
+  Source* source = nullptr;  // of `current`
+  uint64_t signature = 0;    // of the extension ids and the mid's length
+  uint64_t sent_end = 0;     // behind the highest index that was encrypted
   uint32_t ssrc = 0;
+  bool video = false;
+  bool report_due = false;
+  // The last of `payload_types` that was looked for.
+  PayloadTypeMap mapped{kNoPayloadType, kNoPayloadType};
+  uint8_t last_payload_type = 0;
+
+  std::unique_ptr<std::array<SentExtras, 256>> sent;
+  uint32_t packets = 0;
+  uint32_t bytes = 0;
+  std::string mid;
+  SlotRewriter rewriter;
+
+  Handle handle = 0;
   uint32_t rtx_ssrc = 0;
   uint32_t clock_rate_hz = 90'000;
   uint64_t rtx_index = 0;
-  SlotRewriter rewriter;
-  uint64_t sent_end = 0;  // behind the highest index that was encrypted
-  Track* wanted = nullptr;      // bound
-  Track* current = nullptr;     // sending; differs from `wanted` until that one's key frame
-  Source* source = nullptr;     // of `current`
   std::vector<PayloadTypeMap> payload_types;
   std::vector<PayloadTypeMap> old_payload_types;  // of `current` while it differs
-  uint64_t signature = 0;  // of the extension ids and the mid's length
-  std::unique_ptr<std::array<SentExtras, 256>> sent;
-  double* counters = nullptr;
-  uint32_t packets = 0;
-  uint32_t bytes = 0;
-  bool report_due = false;
-  uint8_t last_payload_type = 0;
   // Retransmission budget: a NACK flood must not become a flood of ours.
   int64_t budget_at_us = 0;
   int32_t budget = 0;
+
+  static constexpr uint8_t kNoPayloadType = 0xff;
+  // Ahead of a pass: first what everything else hangs on, then the rest.
+  void expect() const { prefetch(this, 3 * kCacheLine); }
+  void expect_numbers() const {
+    prefetch(counters);
+    rewriter.expect();
+  }
 };
 
 // A packet that waits for its turn. Its number is given out already; it is encrypted when it leaves.
@@ -196,50 +210,114 @@ struct PacedRepair {
   uint16_t sequence = 0;
 };
 
-struct Peer {
+// What of the batch is for a peer. One camera with its sound lies in the object; it takes more in a meeting.
+class WorkList {
+ public:
+  struct Work {
+    Slot* slot = nullptr;
+    Track* track = nullptr;
+  };
+
+  void push(Slot* slot, Track* track) {
+    if (count_ < first_.size()) {
+      first_[count_] = {slot, track};
+    } else {
+      more_.push_back({slot, track});
+    }
+    ++count_;
+  }
+  void clear() {
+    more_.clear();
+    count_ = 0;
+  }
+  void remove(const Slot* slot) {
+    const WorkList before = std::move(*this);
+    *this = WorkList();
+    for (size_t i = 0; i < before.size(); ++i) {
+      if (before[i].slot != slot) push(before[i].slot, before[i].track);
+    }
+  }
+  size_t size() const { return count_; }
+  const Work& operator[](size_t i) const { return i < first_.size() ? first_[i] : more_[i - first_.size()]; }
+
+ private:
+  size_t count_ = 0;
+  std::array<Work, 2> first_;
+  std::vector<Work> more_;
+};
+
+struct alignas(kCacheLine) Peer {
   static constexpr size_t kMaxPaths = 8;
 
+  // What each pass needs, then what each datagram needs.
   Handle handle = 0;
   double* counters = nullptr;
-  IceCredentials ice;
-  std::unique_ptr<IceCredentials> previous_ice;
-  std::vector<PathAddress> paths;
-  int selected = -1;
   std::optional<SrtpSendContext> send;
+  // What was sent under transport-wide numbers; there from the first slot that starts.
+  std::unique_ptr<TwccSender> twcc_sent;
+  int selected = -1;
+  uint16_t transport_sequence = 0;
+  bool two_byte_extensions = false;
+  bool dirty = false;  // has work
+  bool in_twcc_list = false;
+  bool in_nack_list = false;
+  bool in_pacing_list = false;
+
+  WorkList work;  // scratch of a pass
+  std::vector<PathAddress> paths;
+  PacingQueue<PacedPacket, PacedRepair> pacing;
+
   std::optional<SrtpReceiveContext> receive;
+  std::vector<SsrcEntry> ssrcs;
+  size_t last_ssrc = 0;
+  std::unique_ptr<TwccRecorder> twcc;
+  uint32_t twcc_ssrc = 0;
+  std::vector<Slot*> slots;
+  std::vector<Track*> tracks;
+  int64_t rtt_us = 0;
+
+  PublisherClock clock;
   PeerCodecs codecs;
   ExtensionMap extensions;
   uint64_t extension_signature = 0;
-  bool two_byte_extensions = false;
-  std::vector<Track*> tracks;
-  std::vector<SsrcEntry> ssrcs;
-  size_t last_ssrc = 0;
-  std::vector<Slot*> slots;
+  int64_t longest_wait_us = 0;
+  IceCredentials ice;
+  std::unique_ptr<IceCredentials> previous_ice;
   // Next packet index of SSRCs whose slots were closed.
   std::vector<std::pair<uint32_t, uint64_t>> used_indices;
-  PublisherClock clock;
-  std::unique_ptr<TwccRecorder> twcc;
-  uint32_t twcc_ssrc = 0;
-  bool in_twcc_list = false;
-  bool in_nack_list = false;
-  uint16_t transport_sequence = 0;
-  // What was sent under transport-wide numbers; there from the first slot that starts.
-  std::unique_ptr<TwccSender> twcc_sent;
-  PacingQueue<PacedPacket, PacedRepair> pacing;
-  int64_t longest_wait_us = 0;
-  bool in_pacing_list = false;
-  int64_t rtt_us = 0;
-  // Scratch of a fan-out.
-  bool dirty = false;
-  struct Work {
-    Slot* slot;
-    Track* track;
-  };
-  std::vector<Work> work;
 
   // What may be told of it (Worker::may_tell), and how often it may begin a stream anew.
   RateBudget events;
   RateBudget new_sources;
+
+  // Ahead of its next datagram, in three steps: what lies in the object, what that points to, and what hangs on that.
+  void expect_datagram() const {
+    prefetch(this);
+    prefetch(&receive, 3 * kCacheLine);
+  }
+  void expect_contexts(bool rtcp) const {
+    prefetch(counters, 2 * kCacheLine);
+    if (receive) rtcp ? receive->expect_rtcp() : receive->expect_rtp();
+    if (!rtcp) prefetch(ssrcs.data());
+    if (!rtcp) prefetch(twcc.get(), 2 * kCacheLine);
+    if (rtcp && twcc_sent != nullptr) twcc_sent->expect();
+  }
+  void expect_streams(bool rtcp) const {
+    if (rtcp && twcc_sent != nullptr) twcc_sent->expect_report();
+    if (!rtcp && last_ssrc < ssrcs.size()) prefetch(ssrcs[last_ssrc].source, sizeof(Source));
+  }
+  // Ahead of a pass over many, in three steps.
+  void expect_pass() const { prefetch(this, 4 * kCacheLine); }
+  void expect_slots() const {
+    prefetch(counters);
+    prefetch(selected_path(), sizeof(PathAddress));
+    for (size_t i = 0; i < work.size(); ++i) work[i].slot->expect();
+    if (send) send->expect_rtp();
+    if (twcc_sent != nullptr) twcc_sent->expect_sent(transport_sequence);
+  }
+  void expect_numbers() const {
+    for (size_t i = 0; i < work.size(); ++i) work[i].slot->expect_numbers();
+  }
 
   const PathAddress* selected_path() const { return selected < 0 ? nullptr : &paths[static_cast<size_t>(selected)]; }
 };

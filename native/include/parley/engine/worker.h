@@ -183,6 +183,7 @@ class Worker final : public TcpHandler {
   void watch(const UdpSocket& socket, uint64_t tag, int operation, bool at_once);
   void watch_media();
   void watch_rtcp(int operation);
+  void look_ahead(size_t i, size_t count, bool rtcp);
   size_t receive_batch(const UdpSocket& socket, size_t index, bool rtcp);
   size_t receive_udp(size_t socket);
   size_t read_media();
@@ -190,7 +191,7 @@ class Worker final : public TcpHandler {
 
   // worker_receive.cc
   // Takes the reference when it keeps the packet; else the buffer is used again.
-  void on_datagram(PacketRef& packet, const PathAddress& path);
+  void on_datagram(PacketRef& packet, const PathAddress& path, const PathEntry* entry);
   void on_peer_datagram(Peer& peer, const PathAddress& path, PacketRef& packet);
   void on_stranger(const PathAddress& path, const uint8_t* data, size_t size);
   void on_rtp(Peer& peer, PacketRef& packet);
@@ -266,6 +267,13 @@ class Worker final : public TcpHandler {
   MediaPace media_pace_;
   std::vector<int64_t> drained_us_;  // when all of each socket had been read, two for each address
   std::unique_ptr<UdpReceiver> receiver_;
+  // Whose the datagrams of the batch are: to be found again by its handle, `peer` is for asking for its memory only.
+  struct Ahead {
+    size_t hash = 0;
+    const PathEntry* entry = nullptr;
+    const Peer* peer = nullptr;
+  };
+  std::array<Ahead, UdpReceiver::kBatch> ahead_;
   SendCounters sent_;
   SrtpTagBatch tags_;  // of what lies in the senders' slabs
   std::vector<std::unique_ptr<UdpSender>> senders_;

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "parley/wire/prefetch.h"
+
 namespace parley {
 
 // What changes between an incoming packet and the outgoing one, for a stretch of packets.
@@ -42,7 +44,7 @@ struct SlotOutput {
   const SlotEpoch* epoch = nullptr;
 };
 
-class SlotRewriter {
+class alignas(kCacheLine) SlotRewriter {
  public:
   // `first_index` below 2^15, so that no receiver guesses a wrong roll-over counter (RFC 3711 3.3.1); or what an SSRC goes on with.
   void init(uint32_t clock_rate_hz, bool audio, uint64_t first_index, uint32_t timestamp_base);
@@ -56,6 +58,9 @@ class SlotRewriter {
   void rewind(uint64_t next_index);
   // The epoch of a packet that was sent, by its sequence number; null when it was not or is too old.
   const SlotEpoch* find(uint16_t out_sequence, uint64_t& out_index) const;
+
+  // Ahead of next(), some steps after the object's first line was asked for.
+  void expect() const { prefetch(&epochs_[(epoch_count_ - 1) % kEpochs]); }
 
   bool started() const { return epoch_count_ > 0; }
   uint32_t track() const { return started() ? current().track : 0; }
@@ -73,7 +78,6 @@ class SlotRewriter {
   void note(const SlotInput& in, const SlotOutput& out);
   uint32_t slew(const SlotInput& in, int64_t now_us) const;
 
-  std::array<SlotEpoch, kEpochs> epochs_{};
   uint64_t epoch_count_ = 0;
   uint64_t last_index_ = 0;
   int64_t step_us_ = 0;
@@ -87,6 +91,7 @@ class SlotRewriter {
   uint8_t last_tl0_ = 0;
   bool audio_ = false;
   bool by_report_ = false;
+  std::array<SlotEpoch, kEpochs> epochs_{};
 };
 
 }  // namespace parley

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "parley/wire/prefetch.h"
 #include "parley/wire/twcc.h"
 
 namespace parley {
@@ -30,7 +31,7 @@ struct TwccSummary {
   int64_t feedback_delay_us = 0;
 };
 
-class TwccSender {
+class alignas(kCacheLine) TwccSender {
  public:
   // 512 packets are 250 ms of 20 Mb/s, two seconds of a camera. 8 bytes each: 4 kB a subscriber.
   static constexpr size_t kHistory = 512;
@@ -52,6 +53,12 @@ class TwccSender {
     Entry& entry = entries_[sequence % kHistory];
     if (entry.sequence == sequence) entry.bytes_and_state = 0;
   }
+
+  // Ahead of on_feedback: first all but the ring, some steps later the place in it that the next report most likely begins with.
+  void expect() const { prefetch(this, offsetof(TwccSender, entries_)); }
+  void expect_report() const { prefetch(&entries_[next_ % kHistory], kCacheLine); }
+  // Ahead of on_sent.
+  void expect_sent(uint16_t sequence) const { prefetch(&entries_[sequence % kHistory]); }
 
   // Fills `groups` with those that are complete: the last one of a report is kept until a packet of a later one is reported.
   // Returns their number.
@@ -78,7 +85,6 @@ class TwccSender {
 
   bool close_open(TwccGroup& out);
 
-  std::array<Entry, kHistory> entries_{};
   Open open_;
   // The last closed group that had an arrival.
   int64_t before_sent_us_ = 0;
@@ -88,6 +94,8 @@ class TwccSender {
   int64_t arrival_base_us_ = 0;
   int64_t last_raw_us_ = 0;
   bool arrival_known_ = false;
+  uint16_t next_ = 0;  // behind the last one that was reported
+  std::array<Entry, kHistory> entries_{};
 };
 
 }  // namespace parley
