@@ -1,5 +1,6 @@
 export * from "./errors/close-codes.ts";
 export * from "./errors/error-table.ts";
+export * from "./field-cursor.ts";
 export * from "./gen/parley/bus/v1/access_pb.ts";
 export * from "./gen/parley/bus/v1/fence_pb.ts";
 export * from "./gen/parley/bus/v1/room_pb.ts";
@@ -12,3 +13,4 @@ export {
   SessionState as ClientSessionState,
   SessionStateSchema as ClientSessionStateSchema,
 } from "./gen/parley/client/v1/room_pb.ts";
+export { SuccessiveCodec, type Encoded } from "./successive-codec.ts";

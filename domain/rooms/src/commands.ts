@@ -7,6 +7,7 @@ import type { Refusal } from "./io.ts";
 import { join } from "./join.ts";
 import { removeMember } from "./membership.ts";
 import { moderate } from "./moderation.ts";
+import { rememberLater } from "./remember.ts";
 import { setTrackMuted, updateRoom, updateSelf } from "./self-updates.ts";
 import { closeSession, openSession, restartIce, updateSession } from "./sessions.ts";
 import { snapshotFor } from "./snapshot.ts";
@@ -65,18 +66,22 @@ function run(room: RoomState, command: RoomCommand, nowMs: number): Result<Respo
   }
 }
 
-/** A token for another room says nothing of how long its owner may be in this one. */
-export function extendsStay(member: Member, tokenRoomId: string): boolean {
-  return tokenRoomId === "" || tokenRoomId === member.grants.roomId;
+/** Its present token ends then (0: unknown, or never). A token for another room says nothing of how long its owner may be in this one. */
+export function extendStay(member: Member, expiresAtUnixMs: number, tokenRoomId: string): void {
+  if (tokenRoomId !== "" && tokenRoomId !== member.grants.roomId) return;
+  if (expiresAtUnixMs === 0 || expiresAtUnixMs === member.expiresAtUnixMs) return;
+  member.expiresAtUnixMs = expiresAtUnixMs;
+  rememberLater(member.sessions.values());
 }
 
 /** A refreshed token extends the stay; its permissions hold from the next join on, hosts may have changed them since. */
 function takeGrants(member: Member, command: RoomCommand, nowMs: number): void {
   member.seenAtMs = nowMs;
-  if (command.localIp !== "") member.localIp = command.localIp;
-  const expiresAtUnixMs = Number(command.grants?.expiresAtUnixMs ?? 0n);
-  if (expiresAtUnixMs !== 0 && extendsStay(member, command.grants?.roomId ?? ""))
-    member.expiresAtUnixMs = expiresAtUnixMs;
+  if (command.localIp !== "" && command.localIp !== member.localIp) {
+    member.localIp = command.localIp;
+    rememberLater(member.sessions.values());
+  }
+  extendStay(member, Number(command.grants?.expiresAtUnixMs ?? 0n), command.grants?.roomId ?? "");
 }
 
 function as<C extends "joined" | "session" | "iceRestarted">(

@@ -44,7 +44,13 @@ export type RoomOutput =
       readonly lossy: boolean;
     }
   /** The desired state of a session; repeats included, of which those that the node has are heads only. */
-  | { readonly type: "grant"; readonly nodeId: string; readonly grant: SessionGrant }
+  | {
+      readonly type: "grant";
+      readonly nodeId: string;
+      readonly grant: SessionGrant;
+      /** The revision before; what is the same in both is the same object. Absent: it has none, or this is a repeat. */
+      readonly before?: SessionGrant;
+    }
   /** To be asked of the owner of another room, until it answers or `deadlineMs` has passed. */
   | { readonly type: "transfer-request"; readonly transfer: RoomTransfer; readonly deadlineMs: number };
 

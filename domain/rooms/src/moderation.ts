@@ -6,7 +6,7 @@ import { letIn, removeMember, tellLobby } from "./membership.ts";
 import { wireError } from "./outbox.ts";
 import { effectivePermissions, mayPublish } from "./permissions.ts";
 import { muteTrack, tellUpdated } from "./self-updates.ts";
-import { rememberMember, rememberRoom } from "./remember.ts";
+import { rememberMember, rememberRoom, rememberSession } from "./remember.ts";
 import { resolve } from "./slots.ts";
 import { participantOf } from "./snapshot.ts";
 import type { Member, RoomState } from "./state.ts";
@@ -136,7 +136,7 @@ export function enforcePermissions(room: RoomState, member: Member): void {
       .filter((track) => !mayPublish(member, track.source))
       .map(({ mid }) => mid);
     if (refused.length === 0) continue;
-    if (stream.session !== undefined) room.dirty.add(stream.session);
+    if (stream.session !== undefined) rememberSession(room, stream.session);
     unpublishTracks(room, stream, refused);
   }
   for (const session of member.sessions.values()) for (const slot of session.slots.values()) resolve(room, slot);

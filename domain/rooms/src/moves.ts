@@ -17,6 +17,7 @@ import { newMember } from "./join.ts";
 import { enter, letIn, maxParticipants, removeMember, tellLobby } from "./membership.ts";
 import { wireError } from "./outbox.ts";
 import { effectivePermissions } from "./permissions.ts";
+import { rememberMember } from "./remember.ts";
 import { snapshotFor } from "./snapshot.ts";
 import type { Member, RoomState } from "./state.ts";
 
@@ -112,6 +113,7 @@ function receive(room: RoomState, participant: TransferredParticipant, nowMs: nu
   const member =
     before ?? newMember(room, { connectionId, userId, grants, localIp }, { name, attributes, role }, nowMs);
   member.permissions = effectivePermissions(permissions, role, room.kind);
+  rememberMember(room, member);
   if (before?.waiting === true) {
     letIn(room, before);
     tellLobby(room);

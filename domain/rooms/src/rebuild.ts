@@ -9,6 +9,7 @@ import {
   type SessionOwnerState,
 } from "@parley/protocol";
 import { replaceMap } from "./attributes.ts";
+import { rememberSession } from "./remember.ts";
 import { setDesire } from "./slots.ts";
 import type { Member, RoomState, SessionState } from "./state.ts";
 
@@ -97,6 +98,7 @@ function takeSession(room: RoomState, { nodeId, grant, state }: HeldGrant, membe
     grant,
     memory: state.negotiation,
     slots: new Map(),
+    ownerHeadBytes: 0,
     codecSets: new Map(),
     connected: false,
     path: undefined,
@@ -106,7 +108,7 @@ function takeSession(room: RoomState, { nodeId, grant, state }: HeldGrant, membe
   room.sessions.set(session.sessionId, session);
   member.sessions.set(session.name, session);
   // A revision of our own tells the node that somebody cares again.
-  room.dirty.add(session);
+  rememberSession(room, session);
   return session;
 }
 
@@ -159,6 +161,7 @@ function takeSlots(room: RoomState, session: SessionState, state: SessionOwnerSt
       kind,
       pair: owned?.pair ?? 0,
       desired: { type: "nothing" },
+      remembered: undefined,
       effective: undefined,
       error: undefined,
       backup: undefined,

@@ -14,7 +14,7 @@ import {
   type SessionGrant,
   type SessionStatus,
 } from "@parley/protocol";
-import { extendsStay, runCommand } from "./commands.ts";
+import { extendStay, runCommand } from "./commands.ts";
 import { GrantKeeper } from "./grant-keeper.ts";
 import type { Refusal, ReplyHandle, RoomInput, RoomOutput } from "./io.ts";
 import { removeMember } from "./membership.ts";
@@ -221,8 +221,7 @@ export class RoomHost {
         if (member === undefined) this.#strangers.seen(this.#out, alive, roomId, nowMs);
         else {
           member.seenAtMs = nowMs;
-          if (alive.tokenExpiresAtUnixMs !== 0n && extendsStay(member, alive.tokenRoomId))
-            member.expiresAtUnixMs = Number(alive.tokenExpiresAtUnixMs);
+          extendStay(member, Number(alive.tokenExpiresAtUnixMs), alive.tokenRoomId);
         }
       }
     }

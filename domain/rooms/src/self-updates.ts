@@ -3,7 +3,7 @@ import type { SetTrackMuted, UpdateRoom, UpdateSelf } from "@parley/protocol";
 import { attributesFit, replaceMap, updatedAttributes } from "./attributes.ts";
 import { broadcastChange, isListed, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
-import { rememberMember, rememberRoom } from "./remember.ts";
+import { rememberMember, rememberRoom, rememberSession } from "./remember.ts";
 import { participantOf, roomInfo } from "./snapshot.ts";
 import type { Member, RoomState, StreamState, TrackState } from "./state.ts";
 import { announceStream } from "./streams.ts";
@@ -21,7 +21,7 @@ export function setTrackMuted(room: RoomState, member: Member, request: SetTrack
 export function muteTrack(room: RoomState, stream: StreamState, track: TrackState, muted: boolean): boolean {
   if (track.muted === muted) return false;
   track.muted = muted;
-  if (stream.session !== undefined) room.dirty.add(stream.session);
+  if (stream.session !== undefined) rememberSession(room, stream.session);
   announceStream(room, stream);
   return true;
 }

@@ -18,6 +18,7 @@ import { wireError } from "./outbox.ts";
 import type { NegotiatedSession } from "./ports.ts";
 import { removeMember } from "./membership.ts";
 import { planSections, type SectionPlan } from "./section-plan.ts";
+import { rememberSession } from "./remember.ts";
 import { endSession } from "./session-end.ts";
 import { dropSlot, resolveSlotsOf } from "./slots.ts";
 import type { Member, RoomState, SessionState, SlotState } from "./state.ts";
@@ -75,6 +76,7 @@ export function openSession(
     }),
     memory: negotiated.value.memory,
     slots: new Map(),
+    ownerHeadBytes: 0,
     codecSets: new Map(),
     connected: false,
     path: undefined,
@@ -134,7 +136,7 @@ export function restartIce(room: RoomState, member: Member, request: RestartIce)
   const grant = clone(SessionGrantSchema, session.grant);
   grant.ice = create(IceParametersSchema, ice);
   session.grant = grant;
-  room.dirty.add(session);
+  rememberSession(room, session);
   return ok(
     create(IceRestartedSchema, {
       iceUfrag: session.grant.ice?.localUfrag ?? "",
@@ -193,7 +195,7 @@ function takeNegotiated(
   session.memory = negotiated.memory;
   const { appId, roomId, sessionId, nodeBootId, revision } = session.grant;
   session.grant = create(SessionGrantSchema, { appId, roomId, sessionId, nodeBootId, revision, ...negotiated.parts });
-  room.dirty.add(session);
+  rememberSession(room, session);
   session.codecSets.clear();
   takeSlots(room, session, plan);
   takePublished(room, session, plan);
@@ -214,6 +216,7 @@ function takeSlots(room: RoomState, session: SessionState, plan: SectionPlan): v
       kind,
       pair: plan.received.get(mid) ?? 0,
       desired: { type: "nothing" },
+      remembered: undefined,
       effective: undefined,
       error: undefined,
       backup: undefined,

@@ -135,6 +135,8 @@ export interface SessionState {
   grant: SessionGrant;
   /** What the negotiator wants to see again at the next offer. */
   memory: Uint8Array;
+  /** Bytes of the grant's owner state that say everything but the slots; 0: some of that has changed since (see remember.ts). */
+  ownerHeadBytes: number;
   /** By payload types; of the present grant. */
   readonly codecSets: Map<string, CodecSet>;
   readonly slots: Map<string, SlotState>;
@@ -150,6 +152,8 @@ export interface SlotState {
   readonly kind: MediaKind;
   readonly pair: number;
   desired: SlotDesire;
+  /** What the grant's owner state says of that. */
+  remembered: SlotDesire | undefined;
   /** What the node is told to send. */
   effective: { readonly stream: StreamState; readonly track: TrackState; readonly session: SessionState } | undefined;
   error: ErrorName | undefined;

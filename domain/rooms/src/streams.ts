@@ -2,6 +2,7 @@ import type { MediaKind, Publish, Source, TrackKind } from "@parley/protocol";
 import { err, ok, type Result } from "@parley/foundation";
 import { broadcastChange } from "./audience.ts";
 import type { Refusal } from "./io.ts";
+import { rememberLater } from "./remember.ts";
 import { streamOf } from "./snapshot.ts";
 import type { Member, RoomState, SessionState, StreamState } from "./state.ts";
 import { attributesFit } from "./attributes.ts";
@@ -113,6 +114,7 @@ export function publishTracks(
   }
   for (const [key, value] of plan.attributes) stream.attributes.set(key, value);
   stream.session = session;
+  rememberLater([session]);
   for (const track of accepted) {
     const before = stream.tracks.get(track.mid);
     stream.tracks.set(track.mid, {
@@ -135,6 +137,7 @@ export function publishTracks(
 }
 
 export function announceStream(room: RoomState, stream: StreamState): void {
+  if (stream.session !== undefined) rememberLater([stream.session]);
   broadcastChange(room, { case: "streamUpdated", value: { stream: streamOf(stream) } });
 }
 
@@ -150,6 +153,7 @@ export function unpublishTracks(room: RoomState, stream: StreamState, mids: Iter
 
 export function endStream(room: RoomState, stream: StreamState): void {
   if (!room.streams.delete(stream.streamId)) return;
+  if (stream.session !== undefined) rememberLater([stream.session]);
   broadcastChange(room, { case: "streamUnpublished", value: { streamId: stream.streamId } });
   releaseSlots(room, stream);
 }

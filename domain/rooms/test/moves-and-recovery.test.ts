@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LeaveReason, type SessionGrant } from "@parley/protocol";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import {
+  ConnectionAliveSchema,
+  LeaveReason,
+  SessionOwnerStateSchema,
+  type SessionGrant,
+  type SessionOwnerState,
+} from "@parley/protocol";
 import { ordinary, RoomBench, type Method } from "./room-bench.ts";
 
 /** Carries transfers to the same host, as the bus does in one process. */
@@ -134,6 +141,60 @@ test("a process that starts rebuilds its rooms from the grants that nodes hold, 
     { grants: ordinary },
   );
   assert.ok(bound.ok);
+});
+
+/** What the next bind of the guest says to whoever takes over. */
+function rememberedWith(bench: RoomBench, streamId: number): SessionOwnerState {
+  const value = { session: "sub", bindings: [{ mid: "1", streamId }] };
+  assert.ok(bench.command("guest", { case: "bindSlots", value }, { grants: ordinary }).ok);
+  const [session] = heldBy(bench).flatMap(({ ownerState }) => {
+    const state = fromBinary(SessionOwnerStateSchema, ownerState);
+    return state.session === "sub" && state.connectionId === "guest" ? [state] : [];
+  });
+  assert.ok(session);
+  return session;
+}
+
+test("what a bind remembers is up to date, whatever has changed since the last one", () => {
+  const bench = new RoomBench();
+  bench.join("host");
+  const streams = [0, bench.publish("host")];
+  const guest = bench.join("guest", { grants: ordinary });
+  bench.receive("guest", undefined, "sub", { grants: ordinary });
+  const { participantId } = guest;
+  const command = (connectionId: string, method: Method, grants = {}) =>
+    assert.ok(bench.command(connectionId, method, { grants: { ...ordinary, ...grants } }).ok);
+  let binds = 0;
+  const remembered = () => rememberedWith(bench, streams[++binds % 2] ?? 0);
+  assert.equal(remembered().slots[1]?.binding?.streamId, streams[1]);
+  assert.equal(remembered().slots[1]?.binding?.streamId, 0);
+
+  command("guest", { case: "updateSelf", value: { name: "G", handRaised: true, attributes: { seat: "2" } } });
+  const { participant } = remembered();
+  assert.deepEqual([participant?.name, participant?.handRaised, participant?.attributes], ["G", true, { seat: "2" }]);
+
+  const permissions = { subscribe: true, publish: false };
+  command("host", {
+    case: "moderate",
+    value: { command: { case: "setPermissions", value: { participantId, permissions } } },
+  });
+  assert.equal(remembered().participant?.permissions?.publish, false);
+
+  command("host", { case: "updateRoom", value: { locked: true, attributes: { topic: "x" } } });
+  const { room } = remembered();
+  assert.deepEqual([room?.locked, room?.attributes], [true, { topic: "x" }]);
+
+  const expiresAtUnixMs = BigInt(bench.nowMs + 60_000);
+  command("guest", { case: "updateSelf", value: {} }, { expiresAtUnixMs });
+  assert.equal(remembered().tokenExpiresAtUnixMs, expiresAtUnixMs);
+  const alive = { appId: "app", connectionId: "guest", roomIds: ["room"], tokenRoomId: "" };
+  const later = create(ConnectionAliveSchema, { ...alive, tokenExpiresAtUnixMs: expiresAtUnixMs + 1n });
+  bench.handle({ type: "presence", connections: [later] });
+  assert.equal(remembered().tokenExpiresAtUnixMs, expiresAtUnixMs + 1n);
+
+  const speakers = { enabled: true, mids: ["0"] };
+  command("guest", { case: "bindSlots", value: { session: "sub", bindings: [], speakers } });
+  assert.deepEqual(remembered().speakerMids, ["0"]);
 });
 
 test("a participant that nobody can rebuild is told to join again", () => {

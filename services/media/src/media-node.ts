@@ -10,6 +10,7 @@ import {
   DEFAULT_SESSION_MACHINE_OPTIONS,
   type MediaPlane,
   type MediaPlaneEvent,
+  type OpenGrant,
   type SessionMachineOptions,
   type SrtpProfile,
   type TransportFeedback,
@@ -31,10 +32,13 @@ import {
   NodeAnnouncementSchema,
   SessionGrantSchema,
   SessionStatusSchema,
+  SuccessiveCodec,
   errorNumber,
   GrantsWantedSchema,
   SessionState,
+  type Encoded,
   type GrantsWanted,
+  type SessionGrant,
 } from "@parley/protocol";
 import { LevelWatch } from "./level-watch.ts";
 import { NodeMetrics } from "./node-metrics.ts";
@@ -106,6 +110,7 @@ class Node implements MediaNode {
   readonly #levels: LevelWatch;
   readonly #unknown: UnknownUfrags;
   readonly #fences = new FenceGuard();
+  readonly #codec = new SuccessiveCodec(SessionGrantSchema);
   readonly #metrics: NodeMetrics;
   readonly #hosts = new Map<string, SessionHost>();
   readonly #buckets: readonly Set<SessionHost>[] = Array.from({ length: BUCKETS }, () => new Set());
@@ -205,7 +210,7 @@ class Node implements MediaNode {
   }
 
   #takeGrant(payload: Uint8Array): void {
-    const grant = readGrant(payload);
+    const grant = this.#readGrant(payload);
     if (grant === undefined) {
       this.#metrics.countGrant("malformed");
       return;
@@ -219,11 +224,11 @@ class Node implements MediaNode {
     const host = this.#hosts.get(grant.sessionId);
     switch (verdict.type) {
       case "open":
-        this.#openSession(verdict.grant, payload);
+        this.#openSession(verdict.grant, { message: grant, bytes: payload });
         break;
       case "apply":
         if (host !== undefined) {
-          host.grantBytes = payload;
+          host.granted = { message: grant, bytes: payload };
           this.#loop.handle(host, { type: "grant", grant: verdict.grant });
           if (verdict.grant.closed) this.#removeHost(host);
           else this.#replayChecks(verdict.grant);
@@ -247,9 +252,18 @@ class Node implements MediaNode {
     this.#loop.flush();
   }
 
-  #openSession(grant: Parameters<typeof SessionHost.create>[0], payload: Uint8Array): void {
+  /** Undefined: not a SessionGrant. The bus is ours, but a message may be of another version. */
+  #readGrant(payload: Uint8Array): SessionGrant | undefined {
+    try {
+      return this.#codec.decode(payload, ({ sessionId }) => this.#hosts.get(sessionId)?.granted);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #openSession(grant: OpenGrant, granted: Encoded<SessionGrant>): void {
     const options = { ...DEFAULT_SESSION_MACHINE_OPTIONS, ...this.#deps.config.session };
-    const host = SessionHost.create(grant, payload, options);
+    const host = SessionHost.create(grant, granted, options);
     this.#hosts.set(grant.sessionId, host);
     host.bucket = this.#opened++ % BUCKETS;
     this.#buckets[host.bucket]?.add(host);
@@ -326,7 +340,7 @@ class Node implements MediaNode {
     const wanted = readWanted(payload);
     if (wanted === undefined || !this.#fences.admits(wanted.fence)) return;
     for (const host of this.#hosts.values()) {
-      this.#deps.bus.publish(subjects.mediaGrantsHeld, host.grantBytes);
+      this.#deps.bus.publish(subjects.mediaGrantsHeld, host.granted.bytes);
       // It does not know how they are either, and hears nothing before its rooms stand, some two seconds from now.
       host.repeatsLeft = REPEATS + 1;
     }
@@ -356,15 +370,6 @@ class Node implements MediaNode {
 function readWanted(payload: Uint8Array): GrantsWanted | undefined {
   try {
     return fromBinary(GrantsWantedSchema, payload);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Undefined: not a SessionGrant. The bus is ours, but a message may be of another version. */
-function readGrant(payload: Uint8Array): Grant | undefined {
-  try {
-    return fromBinary(SessionGrantSchema, payload);
   } catch {
     return undefined;
   }

@@ -8,6 +8,7 @@ import {
   type SlotHandle,
   type TrackHandle,
 } from "@parley/domain-media-control";
+import type { Encoded, SessionGrant } from "@parley/protocol";
 
 /** A session's machine with the handles that stand for it in the data plane. */
 export class SessionHost {
@@ -15,8 +16,8 @@ export class SessionHost {
   readonly machine: SessionMachine;
   readonly tracks = new Map<string, TrackHandle>();
   readonly slots = new Map<string, SlotHandle>();
-  /** The grant as it came, for a signaling process that rebuilds its rooms. */
-  grantBytes: Uint8Array;
+  /** The grant as it came: for the next one, and for a signaling process that rebuilds its rooms. */
+  granted: Encoded<SessionGrant>;
   /** Which turn of the sweep it has. */
   bucket = 0;
   /** When its last status went out, and in how many of its next turns it is said again. */
@@ -28,13 +29,13 @@ export class SessionHost {
   dtlsPath: PathAddress | undefined;
   dtlsDueMs: number | undefined;
 
-  private constructor(grant: OpenGrant, grantBytes: Uint8Array, options: SessionMachineOptions) {
+  private constructor(grant: OpenGrant, granted: Encoded<SessionGrant>, options: SessionMachineOptions) {
     this.sessionId = grant.sessionId;
     this.machine = new SessionMachine(grant, options);
-    this.grantBytes = grantBytes;
+    this.granted = granted;
   }
 
-  static create(grant: OpenGrant, grantBytes: Uint8Array, options: SessionMachineOptions): SessionHost {
-    return new SessionHost(grant, grantBytes, options);
+  static create(grant: OpenGrant, granted: Encoded<SessionGrant>, options: SessionMachineOptions): SessionHost {
+    return new SessionHost(grant, granted, options);
   }
 }

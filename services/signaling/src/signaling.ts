@@ -14,7 +14,6 @@ import {
   type Bus,
   type BusMessage,
   type Clock,
-  type FenceValue,
   type Logger,
   type Metrics,
   type Random,
@@ -36,10 +35,12 @@ import {
   RoomTransferSchema,
   SessionGrantSchema,
   SessionStatusSchema,
+  type Fence,
   type RoomCommand,
   type SessionGrant,
   type RoomTransfer,
 } from "@parley/protocol";
+import { GrantEncoder } from "./grant-encoder.ts";
 import { ConnectionOwners } from "./connection-owners.ts";
 import { Lease } from "./lease.ts";
 import { NodeTable, type LostNode } from "./node-table.ts";
@@ -90,10 +91,13 @@ class RoomOwner implements Signaling {
   readonly #ports: RoomPorts;
   readonly #lease: Lease;
   readonly #owners = new ConnectionOwners();
+  readonly #grants = new GrantEncoder();
   readonly #metrics: SignalingMetrics;
   readonly #replies = new Map<number, (payload: Uint8Array) => void>();
   readonly #originUnixMs: number;
   readonly #originMonoMs: number;
+  /** Of our lease; the same object in all that we emit. */
+  #fence: Fence | undefined;
   #nextReply = 1;
   /** Kept by a process that stands by, too. */
   readonly #always: Subscription[] = [];
@@ -146,6 +150,8 @@ class RoomOwner implements Signaling {
 
   /** The rooms are ours: rebuild them from what the media nodes hold, then serve. */
   #own(): void {
+    const { fence } = this.#lease;
+    this.#fence = fence === undefined ? undefined : create(FenceSchema, fence);
     this.#deps.logger.info("rooms taken over");
     const owned = this.#owned;
     owned.push(
@@ -273,7 +279,7 @@ class RoomOwner implements Signaling {
         this.#reply(output.replyTo, toBinary(RoomTransferReplySchema, output.reply));
         break;
       case "grant":
-        bus.publish(subjects.mediaGrant(output.nodeId), this.#grantBytes(output.grant));
+        bus.publish(subjects.mediaGrant(output.nodeId), this.#grantBytes(output.grant, output.before));
         break;
       case "event":
         this.#publishEvent(output);
@@ -299,15 +305,12 @@ class RoomOwner implements Signaling {
     }
   }
 
-  #grantBytes(grant: SessionGrant): Uint8Array {
-    const { fence } = this.#fenced();
-    if (fence !== undefined) grant.fence = create(FenceSchema, fence);
-    return toBinary(SessionGrantSchema, grant);
+  #grantBytes(grant: SessionGrant, before?: SessionGrant): Uint8Array {
+    return this.#grants.encode(grant, this.#fence, before);
   }
 
-  #fenced(): { readonly fence?: FenceValue } {
-    const { fence } = this.#lease;
-    return fence === undefined ? {} : { fence };
+  #fenced(): { readonly fence?: Fence } {
+    return this.#fence === undefined ? {} : { fence: this.#fence };
   }
 
   #reply(replyTo: number, payload: Uint8Array): void {

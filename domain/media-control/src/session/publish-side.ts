@@ -21,8 +21,9 @@ export class PublishSide {
     this.#keyFrameIntervalMs = keyFrameIntervalMs;
   }
 
-  /** Idempotent: what is as it should be is left alone. */
-  apply(grant: Grant): SessionOutput[] {
+  /** Idempotent: what is as it should be is left alone. `before`: the grant that was applied last. */
+  apply(grant: Grant, before: Grant | undefined): SessionOutput[] {
+    if (before?.receives === grant.receives && before.codecs === grant.codecs) return [];
     const outputs: SessionOutput[] = [];
     const wanted = new Map(grant.receives.map((receive) => [receive.mid, receive]));
     for (const [mid, track] of this.#tracks) {

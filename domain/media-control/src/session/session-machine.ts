@@ -140,16 +140,20 @@ export class SessionMachine {
     this.#revision = grant.revision;
     if (grant.closed) return this.#finish(SessionState.CLOSED, "session-closed");
     if (!isOpenGrant(grant)) return [{ type: "status" }];
-    this.#grant = grant;
     const outputs: SessionOutput[] = [];
-    const isFirst = !this.#opened;
+    // Parts that are the same object as in the revision before need no look: most revisions bind a slot.
+    const before = this.#opened ? this.#grant : undefined;
+    const isFirst = before === undefined;
+    this.#grant = grant;
     if (isFirst) {
       this.#opened = true;
       outputs.push({ type: "open-peer", ice: planeIce(grant.ice) });
     }
-    outputs.push(...this.#stepIce({ type: "credentials", ice: grant.ice }, nowMs));
-    outputs.push(...this.#applyCodecs(grant));
-    outputs.push(...this.#publish.apply(grant), ...this.#subscribe.apply(grant, nowMs));
+    if (before?.ice !== grant.ice) outputs.push(...this.#stepIce({ type: "credentials", ice: grant.ice }, nowMs));
+    if (before?.codecs !== grant.codecs || before.extensions !== grant.extensions) {
+      outputs.push(...this.#applyCodecs(grant));
+    }
+    outputs.push(...this.#publish.apply(grant, before), ...this.#subscribe.apply(grant, before, nowMs));
     outputs.push({ type: isFirst ? "status" : "status-soon" });
     return outputs;
   }

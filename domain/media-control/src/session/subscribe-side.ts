@@ -35,16 +35,22 @@ interface Slot {
 export class SubscribeSide {
   readonly #slots = new Map<string, Slot>();
 
-  apply(grant: Grant, nowMs: number): SessionOutput[] {
+  /** `before`: the grant that was applied last; slots that are the same object in both are as they should be. */
+  apply(grant: Grant, before: Grant | undefined, nowMs: number): SessionOutput[] {
     const outputs: SessionOutput[] = [];
+    const changed =
+      before?.codecs === grant.codecs
+        ? grant.slots.filter((slot) => this.#slots.get(slot.mid)?.grant !== slot)
+        : grant.slots;
+    if (changed.length === 0 && grant.slots.length === this.#slots.size) return outputs;
     const wanted = new Map(grant.slots.map((slot) => [slot.mid, slot]));
     for (const [mid, slot] of this.#slots) {
       const now = wanted.get(mid);
-      if (now !== undefined && slotKey(now) === slotKey(slot.grant)) continue;
+      if (now === slot.grant || (now !== undefined && slotKey(now) === slotKey(slot.grant))) continue;
       this.#slots.delete(mid);
       outputs.push({ type: "want-publisher", slotMid: mid, track: undefined }, { type: "close-slot", mid });
     }
-    for (const slot of wanted.values()) outputs.push(...this.#applySlot(slot, grant.codecs, nowMs));
+    for (const slot of changed) outputs.push(...this.#applySlot(slot, grant.codecs, nowMs));
     return outputs;
   }
 

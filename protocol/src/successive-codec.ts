@@ -1,0 +1,146 @@
+import { fromBinary, toBinary, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { FieldCursor } from "./field-cursor.ts";
+
+/** A message with its encoding, neither of which is changed any more. */
+export interface Encoded<M> {
+  readonly message: M;
+  readonly bytes: Uint8Array;
+}
+
+/** A field that is a message, or a list of them. */
+type Part = DescField & { readonly message: DescMessage };
+
+/** Fields of a message by the names they have in TypeScript. */
+type Fields = Record<string, unknown>;
+
+/**
+ * Reads and writes messages of one type of which each differs little from the one before, such as the revisions of a desired state. Parts (fields
+ * that are messages, or lists of them) that are the same object are copied from the encoding before instead of being encoded, and parts whose
+ * bytes are the same are the same object after decoding: who compares two revisions need not look into most of them. The bytes are those of
+ * the protobuf encoding but for the order of fields, which has no meaning there: parts come last.
+ */
+export class SuccessiveCodec<S extends DescMessage> {
+  readonly #schema: S;
+  /** By number, in ascending order. */
+  readonly #parts = new Map<number, Part>();
+  /** What a message has instead of its parts while the rest of it is encoded. */
+  readonly #noParts: Fields = {};
+  /** Decoded of what another encoder made: in whatever order that has its parts. */
+  readonly #foreign = new WeakSet<object>();
+
+  constructor(schema: S) {
+    this.#schema = schema;
+    for (const field of [...schema.fields].sort((a, b) => a.number - b.number)) {
+      if (!isPart(field)) continue;
+      this.#parts.set(field.number, field);
+      this.#noParts[field.localName] = field.fieldKind === "list" ? [] : undefined;
+    }
+  }
+
+  /** `before.bytes` must come from this method, too. */
+  encode(message: MessageShape<S>, before?: Encoded<MessageShape<S>>): Uint8Array {
+    const writer = new BinaryWriter();
+    writer.raw(toBinary(this.#schema, { ...message, ...this.#noParts }));
+    const there = new FieldCursor(before?.bytes ?? nothing);
+    this.#skipRest(there);
+    for (const [number, field] of this.#parts) {
+      there.skipTo(number);
+      const earlier = valuesOf(before?.message, field);
+      for (const [index, value] of valuesOf(message, field).entries()) {
+        const isThere = there.number === number;
+        if (isThere && before !== undefined && earlier[index] === value) {
+          writer.raw(before.bytes.subarray(there.start, there.end));
+        } else writer.tag(number, WireType.LengthDelimited).bytes(toBinary(field.message, value));
+        if (isThere) there.next();
+      }
+    }
+    return writer.finish();
+  }
+
+  /**
+   * `beforeOf` is asked, with everything but the parts, for the message that came before. Throws, as `fromBinary` does, when `bytes` cannot be
+   * read. What another encoder made is read without sharing anything.
+   */
+  decode(
+    bytes: Uint8Array,
+    beforeOf: (message: MessageShape<S>) => Encoded<MessageShape<S>> | undefined,
+  ): MessageShape<S> {
+    try {
+      const message = this.#decodeSharing(bytes, beforeOf);
+      if (message !== undefined) return message;
+    } catch {
+      // Falls through: the library knows better what is wrong with it.
+    }
+    const message = fromBinary(this.#schema, bytes);
+    this.#foreign.add(message);
+    return message;
+  }
+
+  /** Undefined: not in the order that `encode` has. */
+  #decodeSharing(
+    bytes: Uint8Array,
+    beforeOf: (message: MessageShape<S>) => Encoded<MessageShape<S>> | undefined,
+  ): MessageShape<S> | undefined {
+    const here = new FieldCursor(bytes);
+    this.#skipRest(here);
+    const message = fromBinary(this.#schema, bytes.subarray(0, here.start));
+    const known = beforeOf(message);
+    const before = known === undefined || this.#foreign.has(known.message) ? undefined : known;
+    const there = new FieldCursor(before?.bytes ?? nothing);
+    this.#skipRest(there);
+    for (const [number, field] of this.#parts) {
+      there.skipTo(number);
+      const earlier = valuesOf(before?.message, field);
+      const values: unknown[] = [];
+      for (; here.number === number; here.next()) {
+        if (here.wireType !== WireType.LengthDelimited) return undefined;
+        const isThere = there.number === number;
+        const same = isThere && before !== undefined && isSame(bytes, here, before.bytes, there);
+        const decoded = same ? undefined : fromBinary(field.message, bytes.subarray(here.content, here.end));
+        values.push(decoded ?? earlier[values.length]);
+        if (isThere) there.next();
+      }
+      // A part that comes twice is merged of both.
+      if (field.fieldKind === "message" && values.length > 1) return undefined;
+      setValues(message, field, values, earlier);
+    }
+    return here.number === 0 ? message : undefined;
+  }
+
+  /** Goes from before the first field to the first part. */
+  #skipRest(cursor: FieldCursor): void {
+    let isMore = cursor.next();
+    while (isMore && !this.#parts.has(cursor.number)) isMore = cursor.next();
+  }
+}
+
+const nothing = new Uint8Array();
+
+function isPart(field: DescField): field is Part {
+  const isMessage = field.fieldKind === "message" || (field.fieldKind === "list" && field.listKind === "message");
+  return isMessage && field.oneof === undefined && !field.delimitedEncoding;
+}
+
+function valuesOf(message: unknown, { localName }: Part): readonly MessageShape<DescMessage>[] {
+  const value = (message as Fields | undefined)?.[localName];
+  if (value === undefined) return [];
+  return (Array.isArray(value) ? value : [value]) as MessageShape<DescMessage>[];
+}
+
+/** A list in which nothing has changed stays the same list. */
+function setValues(message: unknown, field: Part, values: readonly unknown[], earlier: readonly unknown[]): void {
+  const isUnchanged = values.length === earlier.length && values.every((value, index) => value === earlier[index]);
+  const list = isUnchanged ? earlier : values;
+  if (field.fieldKind === "list") (message as Fields)[field.localName] = list;
+  else if (values.length > 0) (message as Fields)[field.localName] = values[0];
+}
+
+function isSame(one: Uint8Array, at: FieldCursor, other: Uint8Array, otherAt: FieldCursor): boolean {
+  const length = at.end - at.start;
+  if (otherAt.end - otherAt.start !== length) return false;
+  for (let index = 0; index < length; index += 1) {
+    if (one[at.start + index] !== other[otherAt.start + index]) return false;
+  }
+  return true;
+}
