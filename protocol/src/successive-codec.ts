@@ -1,4 +1,12 @@
-import { fromBinary, toBinary, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import {
+  fromBinary,
+  ScalarType,
+  toBinary,
+  type DescField,
+  type DescMessage,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FieldCursor } from "./field-cursor.ts";
 
@@ -8,15 +16,15 @@ export interface Encoded<M> {
   readonly bytes: Uint8Array;
 }
 
-/** A field that is a message, or a list of them. */
-type Part = DescField & { readonly message: DescMessage };
+/** A field that is a message, a list of them, or bytes. */
+type Part = DescField;
 
 /** Fields of a message by the names they have in TypeScript. */
 type Fields = Record<string, unknown>;
 
 /**
  * Reads and writes messages of one type of which each differs little from the one before, such as the revisions of a desired state. Parts (fields
- * that are messages, or lists of them) that are the same object are copied from the encoding before instead of being encoded, and parts whose
+ * that are messages, lists of them, or bytes) that are the same object are copied from the encoding before instead of being encoded, and parts whose
  * bytes are the same are the same object after decoding: who compares two revisions need not look into most of them. The bytes are those of
  * the protobuf encoding but for the order of fields, which has no meaning there: parts come last.
  */
@@ -28,19 +36,31 @@ export class SuccessiveCodec<S extends DescMessage> {
   readonly #noParts: Fields = {};
   /** Decoded of what another encoder made: in whatever order that has its parts. */
   readonly #foreign = new WeakSet<object>();
+  /** Kept: growing a new one to the size of a message costs more than writing it. */
+  #writer = new BinaryWriter();
 
   constructor(schema: S) {
     this.#schema = schema;
     for (const field of [...schema.fields].sort((a, b) => a.number - b.number)) {
       if (!isPart(field)) continue;
       this.#parts.set(field.number, field);
-      this.#noParts[field.localName] = field.fieldKind === "list" ? [] : undefined;
+      this.#noParts[field.localName] = emptyPart(field);
     }
   }
 
   /** `before.bytes` must come from this method, too. */
   encode(message: MessageShape<S>, before?: Encoded<MessageShape<S>>): Uint8Array {
-    const writer = new BinaryWriter();
+    try {
+      return this.#encodeSharing(message, before);
+    } catch (error) {
+      // What it has written of a message that cannot be must not begin the next one.
+      this.#writer = new BinaryWriter();
+      throw error;
+    }
+  }
+
+  #encodeSharing(message: MessageShape<S>, before: Encoded<MessageShape<S>> | undefined): Uint8Array {
+    const writer = this.#writer;
     writer.raw(toBinary(this.#schema, { ...message, ...this.#noParts }));
     const there = new FieldCursor(before?.bytes ?? nothing);
     this.#skipRest(there);
@@ -51,7 +71,7 @@ export class SuccessiveCodec<S extends DescMessage> {
         const isThere = there.number === number;
         if (isThere && before !== undefined && earlier[index] === value) {
           writer.raw(before.bytes.subarray(there.start, there.end));
-        } else writer.tag(number, WireType.LengthDelimited).bytes(toBinary(field.message, value));
+        } else writer.tag(number, WireType.LengthDelimited).bytes(encodePart(field, value));
         if (isThere) there.next();
       }
     }
@@ -97,12 +117,11 @@ export class SuccessiveCodec<S extends DescMessage> {
         if (here.wireType !== WireType.LengthDelimited) return undefined;
         const isThere = there.number === number;
         const same = isThere && before !== undefined && isSame(bytes, here, before.bytes, there);
-        const decoded = same ? undefined : fromBinary(field.message, bytes.subarray(here.content, here.end));
-        values.push(decoded ?? earlier[values.length]);
+        values.push(same ? earlier[values.length] : decodePart(field, bytes.subarray(here.content, here.end)));
         if (isThere) there.next();
       }
       // A part that comes twice is merged of both.
-      if (field.fieldKind === "message" && values.length > 1) return undefined;
+      if (field.fieldKind !== "list" && values.length > 1) return undefined;
       setValues(message, field, values, earlier);
     }
     return here.number === 0 ? message : undefined;
@@ -117,15 +136,33 @@ export class SuccessiveCodec<S extends DescMessage> {
 
 const nothing = new Uint8Array();
 
-function isPart(field: DescField): field is Part {
+function isPart(field: DescField): boolean {
+  if (field.oneof !== undefined) return false;
+  if (field.fieldKind === "scalar") {
+    return field.scalar === ScalarType.BYTES && field.presence === FeatureSet_FieldPresence.IMPLICIT;
+  }
   const isMessage = field.fieldKind === "message" || (field.fieldKind === "list" && field.listKind === "message");
-  return isMessage && field.oneof === undefined && !field.delimitedEncoding;
+  return isMessage && !field.delimitedEncoding;
 }
 
-function valuesOf(message: unknown, { localName }: Part): readonly MessageShape<DescMessage>[] {
+function emptyPart(field: Part): unknown {
+  if (field.fieldKind === "scalar") return nothing;
+  return field.fieldKind === "list" ? [] : undefined;
+}
+
+function encodePart({ message }: Part, value: unknown): Uint8Array {
+  return message === undefined ? (value as Uint8Array) : toBinary(message, value as MessageShape<DescMessage>);
+}
+
+function decodePart({ message }: Part, bytes: Uint8Array): unknown {
+  return message === undefined ? bytes : fromBinary(message, bytes);
+}
+
+function valuesOf(message: unknown, { localName, message: type }: Part): readonly unknown[] {
   const value = (message as Fields | undefined)?.[localName];
-  if (value === undefined) return [];
-  return (Array.isArray(value) ? value : [value]) as MessageShape<DescMessage>[];
+  // Bytes without presence are there when there are any.
+  if (value === undefined || (type === undefined && (value as Uint8Array).length === 0)) return [];
+  return Array.isArray(value) ? value : [value];
 }
 
 /** A list in which nothing has changed stays the same list. */

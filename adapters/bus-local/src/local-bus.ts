@@ -4,13 +4,14 @@ import {
   type Bus,
   type BusErrorCode,
   type BusHandler,
+  type BusMessage,
   type Clock,
   type Logger,
   type Subscription,
 } from "@parley/foundation";
 import { DeliveryQueue } from "./delivery-queue.ts";
 import { LocalBucket } from "./local-bucket.ts";
-import { isPattern, isSubject } from "./subject-pattern.ts";
+import { isPattern } from "./subject-pattern.ts";
 import { type Subscriber, Subscriptions } from "./subscriptions.ts";
 
 export interface LocalBusDeps {
@@ -53,8 +54,9 @@ class InProcessBus implements LocalBus {
   }
 
   publish(subject: string, payload: Uint8Array): void {
-    if (this.#closed || !isSubject(subject)) this.#dropped += 1;
-    else this.#deliver(subject, payload, undefined);
+    const receivers = this.#closed ? undefined : this.#subscriptions.receivers(subject);
+    if (receivers === undefined) this.#dropped += 1;
+    else this.#deliver(receivers, { subject, payload });
   }
 
   subscribe(subject: string, handler: BusHandler, options?: { readonly queue?: string }): Subscription {
@@ -86,13 +88,14 @@ class InProcessBus implements LocalBus {
 
       if (options.signal?.aborted === true) fail("aborted");
       else if (this.#closed) fail("closed");
-      else if (!isSubject(subject) || this.#subscriptions.receivers(subject).length === 0) fail("no-responders");
       else {
-        this.#deliver(subject, payload, (reply) => {
+        const receivers = this.#subscriptions.receivers(subject) ?? [];
+        if (receivers.length === 0) fail("no-responders");
+        const reply = (bytes: Uint8Array): void =>
           this.#queue.push(() => {
-            if (settle()) resolve(reply);
+            if (settle()) resolve(bytes);
           });
-        });
+        this.#deliver(receivers, { subject, payload, reply });
       }
     });
   }
@@ -115,11 +118,10 @@ class InProcessBus implements LocalBus {
     }
   }
 
-  #deliver(subject: string, payload: Uint8Array, reply: ((payload: Uint8Array) => void) | undefined): void {
-    for (const subscriber of this.#subscriptions.receivers(subject)) {
+  #deliver(receivers: readonly Subscriber[], message: BusMessage): void {
+    for (const subscriber of receivers) {
       this.#queue.push(() => {
-        if (subscriber.live)
-          subscriber.handler(reply === undefined ? { subject, payload } : { subject, payload, reply });
+        if (subscriber.live) subscriber.handler(message);
       });
     }
   }

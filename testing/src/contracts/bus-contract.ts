@@ -86,6 +86,28 @@ function publishing(contract: Contract): void {
     assert.deepEqual(seen, ["other"]);
   });
 
+  contract("whoever subscribes to a subject in use hears it from then on, and whoever leaves does not", async (bus) => {
+    const seen: string[] = [];
+    const publish = async (what: string): Promise<void> => {
+      bus.first.publish("in.use", bytes(what));
+      await bus.settle();
+    };
+    await publish("0");
+    const exact = bus.second.subscribe("in.use", ({ payload }) => seen.push(`exact ${text(payload)}`));
+    await bus.settle();
+    await publish("1");
+    const pattern = bus.second.subscribe("in.*", ({ payload }) => seen.push(`pattern ${text(payload)}`));
+    await bus.settle();
+    await publish("2");
+    exact.unsubscribe();
+    await bus.settle();
+    await publish("3");
+    pattern.unsubscribe();
+    await bus.settle();
+    await publish("4");
+    assert.deepEqual(seen.sort(), ["exact 1", "exact 2", "pattern 2", "pattern 3"]);
+  });
+
   contract("drops a publish to what is no subject", async ({ first, second, settle }) => {
     const seen: string[] = [];
     second.subscribe(">", (message) => seen.push(message.subject));
