@@ -1,4 +1,4 @@
-import type { ClientFrame, ParleyError, RoomRequest, RoomResponse, Error as WireError } from "@parley/protocol";
+import type { ClientFrame, ParleyError, RoomRequest, Error as WireError } from "@parley/protocol";
 import type { Delivery } from "./delivery.ts";
 import type { ConnectionPolicy } from "./policy.ts";
 import type { UserBudget } from "./user-budget.ts";
@@ -54,8 +54,8 @@ export type ConnectionInput =
   | { readonly type: "tick" };
 
 export type CommandResult =
-  | { readonly ok: true; readonly response: RoomResponse }
-  | { readonly ok: false; readonly error: WireError };
+  /** An encoded `RoomResponse`: it goes to the client as it is. */
+  { readonly ok: true; readonly response: Uint8Array } | { readonly ok: false; readonly error: WireError };
 
 export type ConnectionOutput =
   /** To the socket that is attached. */

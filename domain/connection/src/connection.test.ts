@@ -89,7 +89,8 @@ class Bench {
   }
 }
 
-const joined = { ok: true, response: create(RoomResponseSchema, { result: { case: "joined", value: {} } }) } as const;
+const joinedResponse = create(RoomResponseSchema, { result: { case: "joined", value: {} } });
+const joined = { ok: true, response: toBinary(RoomResponseSchema, joinedResponse) } as const;
 
 test("[SIG-1] the first frame is connected, with the limits; answers and events are numbered from 1", () => {
   const bench = new Bench().attach();

@@ -9,6 +9,7 @@ import {
   type RoomRequest,
   type Error as WireError,
 } from "@parley/protocol";
+import { saysJoined } from "./command-reply.ts";
 import type {
   CommandResult,
   ConnectionInput,
@@ -17,7 +18,13 @@ import type {
   TokenExpiry,
 } from "./connection-io.ts";
 import type { Delivery } from "./delivery.ts";
-import { encodeEventFrame, encodeServerFrame, toWireError, type ServerFrameInit } from "./frames.ts";
+import {
+  encodeEventFrame,
+  encodeResponseFrame,
+  encodeServerFrame,
+  toWireError,
+  type ServerFrameInit,
+} from "./frames.ts";
 import type { ConnectionPolicy } from "./policy.ts";
 import { ResumeBuffer } from "./resume-buffer.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -264,9 +271,10 @@ export class Connection {
     if (pending === undefined) return;
     this.#pending.delete(requestId);
     if (result.ok) {
-      if (pending.method === "join" && result.response.result.case === "joined") this.#rooms.add(pending.roomId);
+      if (pending.method === "join" && saysJoined(result.response)) this.#rooms.add(pending.roomId);
       if (pending.method === "leave") this.#rooms.delete(pending.roomId);
-      this.#answer(requestId, { case: "room", value: result.response }, bufferedBytes, nowMs);
+      const bytes = encodeResponseFrame(this.#kept.nextSeq, requestId, result.response);
+      this.#keepAndSend(bytes, bufferedBytes, nowMs);
     } else {
       this.#answer(requestId, { case: "error", value: result.error }, bufferedBytes, nowMs);
     }

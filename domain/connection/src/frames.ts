@@ -47,6 +47,9 @@ export function encodeServerFrame(frame: ServerFrameInit): Uint8Array {
   return toBinary(ServerFrameSchema, create(ServerFrameSchema, frame));
 }
 
+const responseField = 3;
+const requestIdField = 1;
+const roomField = 3;
 const eventField = 4;
 
 /**
@@ -57,6 +60,14 @@ export function encodeEventFrame(seq: number, event: Uint8Array): Uint8Array {
   const writer = new BinaryWriter();
   if (seq !== 0) writer.tag(1, WireType.Varint).uint64(seq);
   return writer.tag(eventField, WireType.LengthDelimited).bytes(event).finish();
+}
+
+/** A server frame around the answer of a room that is already encoded. Equal to encoding the whole frame. */
+export function encodeResponseFrame(seq: number, requestId: number, response: Uint8Array): Uint8Array {
+  const writer = new BinaryWriter();
+  writer.tag(1, WireType.Varint).uint64(seq).tag(responseField, WireType.LengthDelimited).fork();
+  writer.tag(requestIdField, WireType.Varint).uint64(requestId);
+  return writer.tag(roomField, WireType.LengthDelimited).bytes(response).join().finish();
 }
 
 /** The text form of an encoded server frame, for the JSON subprotocol. Debugging only: it costs a decode. */

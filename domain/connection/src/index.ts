@@ -1,5 +1,6 @@
 export * from "./admission.ts";
 export * from "./command-lane.ts";
+export { readCommandReply, type CommandReply } from "./command-reply.ts";
 export type * from "./connection-io.ts";
 export * from "./connection.ts";
 export * from "./delivery.ts";

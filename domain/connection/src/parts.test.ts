@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { ClientFrameSchema, RoomEventSchema, ServerFrameSchema } from "@parley/protocol";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  ClientFrameSchema,
+  RoomCommandReplySchema,
+  RoomEventSchema,
+  RoomResponseSchema,
+  ServerFrameSchema,
+  type RoomCommandReply,
+} from "@parley/protocol";
 import { Admission } from "./admission.ts";
 import { CommandLane } from "./command-lane.ts";
-import { encodeEventFrame } from "./frames.ts";
+import { readCommandReply, saysJoined } from "./command-reply.ts";
+import { encodeEventFrame, encodeResponseFrame } from "./frames.ts";
 import { defaultSocketLimits, SocketCounts } from "./limits.ts";
 import { defaultConnectionPolicy } from "./policy.ts";
 import { ResumeBuffer } from "./resume-buffer.ts";
@@ -112,6 +120,41 @@ test("[SIG-1] sockets are counted by address and user, and released once", () =>
   a.release();
   assert.equal(counts.total, 4);
   assert.equal(d.authenticate("app", "ann"), undefined);
+});
+
+test("an answer's frame by hand equals the encoder's", () => {
+  for (const length of [1, 40]) {
+    const slots = Array.from({ length }, () => ({ mid: "1", streamId: 7 }));
+    const response = create(RoomResponseSchema, { result: { case: "slots", value: { slots } } });
+    for (const [seq, requestId] of [
+      [1, 1],
+      [128, 70_000],
+    ] as const) {
+      const value = { requestId: BigInt(requestId), result: { case: "room", value: response } } as const;
+      const frame = create(ServerFrameSchema, { seq: BigInt(seq), frame: { case: "response", value } });
+      const encoded = toBinary(RoomResponseSchema, response);
+      assert.deepEqual(encodeResponseFrame(seq, requestId, encoded), toBinary(ServerFrameSchema, frame));
+    }
+  }
+});
+
+test("a reply is read as far as is needed, and what is none is told apart", () => {
+  const joined = create(RoomResponseSchema, { result: { case: "joined", value: { participantId: "p" } } });
+  const fence = { bucketId: "b", shard: "all", revision: 3n };
+  const reply = (init: Exclude<MessageInitShape<typeof RoomCommandReplySchema>, RoomCommandReply>) =>
+    readCommandReply(toBinary(RoomCommandReplySchema, create(RoomCommandReplySchema, init)));
+  const answered = reply({ fence, result: { case: "response", value: joined } });
+  assert.equal(answered?.fence?.revision, 3n);
+  assert.ok(answered?.result.ok);
+  assert.deepEqual(answered.result.response, toBinary(RoomResponseSchema, joined));
+  assert.ok(saysJoined(answered.result.response));
+  const done = create(RoomResponseSchema, { result: { case: "done", value: {} } });
+  assert.ok(!saysJoined(toBinary(RoomResponseSchema, done)));
+  assert.ok(!saysJoined(new Uint8Array()));
+  const refused = reply({ result: { case: "error", value: { number: 5, name: "x" } } });
+  assert.ok(refused?.result.ok === false && refused.result.error.number === 5);
+  assert.equal(reply({ fence }), undefined);
+  assert.equal(readCommandReply(Uint8Array.of(0x12, 0x7f)), undefined);
 });
 
 test("an event's frame by hand equals the encoder's", () => {

@@ -155,7 +155,7 @@ class Run {
       result: this.#random.chance(0.5) ? { case: "joined", value: {} } : { case: "done", value: {} },
     });
     const result = this.#random.chance(0.8)
-      ? ({ ok: true, response } as const)
+      ? ({ ok: true, response: toBinary(RoomResponseSchema, response) } as const)
       : ({ ok: false, error: toWireError(parleyError("unavailable")) } as const);
     this.#give({ type: "answered", requestId: id, result, bufferedBytes: this.#buffered() });
   }

@@ -1,8 +1,14 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
-import { CommandLane, toWireError, type CommandResult, type LaneOutput } from "@parley/domain-connection";
+import {
+  CommandLane,
+  readCommandReply,
+  toWireError,
+  type CommandResult,
+  type LaneOutput,
+} from "@parley/domain-connection";
 import { BusError, subjects, type Bus, type Clock, type FenceGuard, type Logger } from "@parley/foundation";
-import { parleyError, RoomCommandReplySchema, RoomCommandSchema, type RoomRequest } from "@parley/protocol";
+import { parleyError, RoomCommandSchema, type RoomCommand, type RoomRequest } from "@parley/protocol";
 
 export interface RoomCommandInput {
   readonly requestId: number;
@@ -22,7 +28,8 @@ export class RoomCommands {
   readonly #localIp: () => string;
   readonly #onAnswer: (requestId: number, result: CommandResult) => void;
   readonly #lanes = new Map<string, CommandLane<Uint8Array>>();
-  readonly #abort = new AbortController();
+  #closed = false;
+  #sender: { readonly token: VerifiedToken; readonly localIp: string; readonly bytes: Uint8Array } | undefined;
 
   constructor(options: {
     readonly bus: Bus;
@@ -50,31 +57,36 @@ export class RoomCommands {
     const { roomId } = input.request;
     // The owner must not start what nobody waits for any more.
     const deadlineUnixMs = Math.round(this.#clock.unixMs() + (input.deadlineAtMs - nowMs));
-    const payload = toBinary(
-      RoomCommandSchema,
-      create(RoomCommandSchema, {
-        appId: input.token.appId,
-        roomId,
-        connectionId: this.#connectionId,
-        requestId: BigInt(input.requestId),
-        userId: input.token.subject,
-        grants: roomGrantsOf(input.token),
-        request: input.request,
-        localIp: this.#localIp(),
-        deadlineUnixMs: BigInt(deadlineUnixMs),
-        ownerId: this.#ownerId,
-      }),
-    );
+    const command = encode({
+      roomId,
+      requestId: BigInt(input.requestId),
+      request: input.request,
+      deadlineUnixMs: BigInt(deadlineUnixMs),
+    });
+    // A message of protobuf may be put together of its parts.
+    const payload = Buffer.concat([this.#senderOf(input.token), command]);
     const subject = subjects.roomCommand(input.token.appId, roomId);
     let lane = this.#lanes.get(subject);
     if (lane === undefined) this.#lanes.set(subject, (lane = new CommandLane<Uint8Array>()));
     this.#carryOut(subject, lane, lane.add(input.requestId, payload, input.deadlineAtMs, nowMs));
   }
 
+  /** What all commands of the connection begin with, encoded once. */
+  #senderOf(token: VerifiedToken): Uint8Array {
+    const localIp = this.#localIp();
+    if (this.#sender?.token === token && this.#sender.localIp === localIp) return this.#sender.bytes;
+    const bytes = encode({
+      ...{ appId: token.appId, userId: token.subject, grants: roomGrantsOf(token), localIp },
+      ...{ connectionId: this.#connectionId, ownerId: this.#ownerId },
+    });
+    this.#sender = { token, localIp, bytes };
+    return bytes;
+  }
+
   /** Nobody waits for answers any more. */
   close(): void {
     this.#lanes.clear();
-    this.#abort.abort();
+    this.#closed = true;
   }
 
   #carryOut(subject: string, lane: CommandLane<Uint8Array>, outputs: readonly LaneOutput<Uint8Array>[]): void {
@@ -87,9 +99,9 @@ export class RoomCommands {
       return;
     }
     const { nextAtMs } = lane;
-    if (nextAtMs === undefined || this.#abort.signal.aborted) return;
+    if (nextAtMs === undefined || this.#closed) return;
     this.#clock.after(Math.max(0, nextAtMs - this.#clock.monoMs()), () => {
-      if (!this.#abort.signal.aborted) this.#carryOut(subject, lane, lane.tick(this.#clock.monoMs()));
+      if (!this.#closed) this.#carryOut(subject, lane, lane.tick(this.#clock.monoMs()));
     });
   }
 
@@ -100,18 +112,15 @@ export class RoomCommands {
   ): Promise<void> {
     let result: CommandResult | undefined;
     try {
-      result = readReply(
-        this.#fences,
-        await this.#bus.request(subject, command, { timeoutMs, signal: this.#abort.signal }),
-      );
+      result = readReply(this.#fences, await this.#bus.request(subject, command, { timeoutMs }));
     } catch (error) {
-      if (this.#abort.signal.aborted) return;
+      if (this.#closed) return;
       const code = error instanceof BusError ? error.code : "closed";
       if (!(error instanceof BusError)) this.#logger.error("a room command failed", { error: asError(error) });
       this.#carryOut(subject, lane, lane.failed(id, code, this.#clock.monoMs()));
       return;
     }
-    if (this.#abort.signal.aborted) return;
+    if (this.#closed) return;
     if (result === undefined) {
       // As if nobody owned the room: the new owner is asked in a moment.
       this.#carryOut(subject, lane, lane.failed(id, "no-responders", this.#clock.monoMs()));
@@ -125,15 +134,16 @@ export class RoomCommands {
 
 /** Undefined: a former owner of the room said it. */
 function readReply(fences: FenceGuard, bytes: Uint8Array): CommandResult | undefined {
-  try {
-    const { result, fence } = fromBinary(RoomCommandReplySchema, bytes);
-    if (!fences.admits(fence)) return undefined;
-    if (result.case === "response") return { ok: true, response: result.value };
-    if (result.case === "error") return { ok: false, error: result.value };
-  } catch {
-    // Falls through: an owner that answers garbage is a fault of ours.
-  }
-  return { ok: false, error: toWireError(parleyError("internal")) };
+  const reply = readCommandReply(bytes);
+  // An owner that answers garbage is a fault of ours.
+  if (reply === undefined) return { ok: false, error: toWireError(parleyError("internal")) };
+  return fences.admits(reply.fence) ? reply.result : undefined;
+}
+
+type CommandInit = Exclude<MessageInitShape<typeof RoomCommandSchema>, RoomCommand>;
+
+function encode(init: CommandInit): Uint8Array {
+  return toBinary(RoomCommandSchema, create(RoomCommandSchema, init));
 }
 
 function asError(error: unknown): Error {
