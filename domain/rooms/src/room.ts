@@ -77,7 +77,7 @@ export function settle(room: RoomState): void {
 
 /** What time alone brings about. */
 export function tickRoom(room: RoomState, nowMs: number): void {
-  for (const member of [...room.members.values()]) {
+  for (const member of room.members.values()) {
     if (nowMs - member.seenAtMs > room.ports.limits.presenceTimeoutMs) removeMember(room, member, nowMs, "lost");
     else if (member.expiresAtUnixMs !== 0 && nowMs >= member.expiresAtUnixMs) {
       removeMember(room, member, nowMs, "token-expired");

@@ -48,6 +48,8 @@ export class Resources {
   readonly #ended = new Map<string, { readonly reason: ErrorName; readonly atMs: number }>();
   readonly #events: Subscription;
   readonly #timer: Timer;
+  /** What is announced; undefined: it has changed since. */
+  #announcement: Uint8Array | undefined;
 
   constructor(deps: ResourcesDeps) {
     this.#deps = deps;
@@ -68,6 +70,13 @@ export class Resources {
   add(resource: Resource): void {
     if (this.#ended.has(resource.id)) return;
     this.#live.set(resource.id, resource);
+    this.#announcement = undefined;
+  }
+
+  /** From now on it stays for as long as this token is good. */
+  extend(resource: Resource, token: VerifiedToken): void {
+    resource.token = token;
+    this.#announcement = undefined;
   }
 
   get(id: string): Resource | undefined {
@@ -82,6 +91,7 @@ export class Resources {
   remove(id: string): void {
     this.#live.get(id)?.subscription.unsubscribe();
     this.#live.delete(id);
+    this.#announcement = undefined;
   }
 
   /** Ends everything; returns what was alive. */
@@ -123,16 +133,21 @@ export class Resources {
     }
   }
 
-  #announce(): void {
-    const { bus, clock, ownerId } = this.#deps;
+  #makeAnnouncement(): Uint8Array {
     const connections = [...this.#live.values()].map(({ appId, id, roomId, token }) => ({
       appId,
       connectionId: id,
       roomIds: [roomId],
       tokenExpiresAtUnixMs: BigInt(Math.floor(token.expiresAtUnixMs)),
     }));
-    const presence = create(ConnectionPresenceSchema, { ownerId, connections });
-    bus.publish(subjects.connectionPresence, toBinary(ConnectionPresenceSchema, presence));
+    const presence = create(ConnectionPresenceSchema, { ownerId: this.#deps.ownerId, connections });
+    return toBinary(ConnectionPresenceSchema, presence);
+  }
+
+  #announce(): void {
+    const { bus, clock } = this.#deps;
+    this.#announcement ??= this.#makeAnnouncement();
+    bus.publish(subjects.connectionPresence, this.#announcement);
     const oldestMs = clock.monoMs() - tombstoneMs;
     for (const [id, { atMs }] of this.#ended) {
       if (atMs >= oldestMs) break;

@@ -75,7 +75,7 @@ async function patch(
   const matches = condition.trim() === "*" || condition.split(",").some((tag) => tag.trim() === resource.etag);
   if (!matches) return sendProblem(reply, parleyError("precondition-failed"));
   // A client that comes with a new token stays for as long as that is good.
-  if (token.expiresAtUnixMs > resource.token.expiresAtUnixMs) resource.token = token;
+  if (token.expiresAtUnixMs > resource.token.expiresAtUnixMs) context.resources.extend(resource, token);
 
   const remote = credentialsOf(fragment.value);
   if (remote !== undefined && remote.ufrag !== resource.remoteUfrag) {

@@ -24,6 +24,7 @@ import {
   AudioLevelsSchema,
   ConnectionGoneSchema,
   ConnectionPresenceSchema,
+  type ConnectionPresence,
   FenceSchema,
   GrantRequestSchema,
   GrantsWantedSchema,
@@ -93,6 +94,7 @@ class RoomOwner implements Signaling {
   readonly #owners = new ConnectionOwners();
   readonly #grants = new GrantEncoder();
   readonly #metrics: SignalingMetrics;
+  readonly #presences = new WeakMap<Uint8Array, ConnectionPresence>();
   readonly #replies = new Map<number, (payload: Uint8Array) => void>();
   readonly #originUnixMs: number;
   readonly #originMonoMs: number;
@@ -164,11 +166,7 @@ class RoomOwner implements Signaling {
       this.#on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), {
         queue,
       }),
-      this.#on(subjects.connectionPresence, ConnectionPresenceSchema, ({ ownerId, connections }) => {
-        const nowMs = this.#deps.clock.monoMs();
-        for (const { connectionId } of connections) this.#owners.heard(connectionId, ownerId, nowMs);
-        this.#handle({ type: "presence", connections });
-      }),
+      this.#deps.bus.subscribe(subjects.connectionPresence, (raw) => this.#presence(raw)),
       this.#on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) => {
         this.#owners.forget(connectionId);
         this.#handle({ type: "connection-gone", appId, connectionId });
@@ -178,6 +176,24 @@ class RoomOwner implements Signaling {
     this.#handle({ type: "recover" });
     const wanted = create(GrantsWantedSchema, this.#fenced());
     this.#deps.bus.publish(subjects.mediaGrantsWanted, toBinary(GrantsWantedSchema, wanted));
+  }
+
+  /** The bus of a single process hands over the same bytes while nothing has changed: thousands of connections, each second. */
+  #presence(raw: BusMessage): void {
+    const known = this.#presences.get(raw.payload);
+    if (known !== undefined) this.#takePresence(known);
+    else {
+      this.#decoded(ConnectionPresenceSchema, raw, (presence) => {
+        this.#presences.set(raw.payload, presence);
+        this.#takePresence(presence);
+      });
+    }
+  }
+
+  #takePresence({ ownerId, connections }: ConnectionPresence): void {
+    const nowMs = this.#deps.clock.monoMs();
+    for (const { connectionId } of connections) this.#owners.heard(connectionId, ownerId, nowMs);
+    this.#handle({ type: "presence", connections });
   }
 
   /** Another process has the rooms: what we know of them is worth nothing now. */

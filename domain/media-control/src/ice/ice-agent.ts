@@ -67,7 +67,7 @@ export class IceAgent {
   #startedAtMs = 0;
   #lastCheckMs: number | undefined;
   #previousUntilMs: number | undefined;
-  #selected: string | undefined;
+  #selected: Path | undefined;
   /** In the order in which they were learned. */
   readonly #paths = new Map<string, Path>();
   #switchesMs: number[] = [];
@@ -83,7 +83,7 @@ export class IceAgent {
   }
 
   get selectedPath(): PathAddress | undefined {
-    return this.#selected === undefined ? undefined : this.#paths.get(this.#selected)?.address;
+    return this.#selected?.address;
   }
 
   get pathCount(): number {
@@ -182,7 +182,7 @@ export class IceAgent {
     const key = pathKey(address);
     if (this.#paths.has(key)) return [];
     if (this.#paths.size >= this.#options.maxPaths) {
-      const oldest = [...this.#paths.keys()].find((each) => each !== this.#selected);
+      const oldest = [...this.#paths.keys()].find((each) => each !== this.#selected?.key);
       if (oldest !== undefined) this.#paths.delete(oldest);
     }
     this.#paths.set(key, { key, address, priority });
@@ -191,22 +191,22 @@ export class IceAgent {
 
   #select(address: PathAddress, nowMs: number): IceOutput[] {
     const key = pathKey(address);
-    if (key === this.#selected) return [];
-    const current = this.#selected === undefined ? undefined : this.#paths.get(this.#selected);
+    const current = this.#selected;
     const chosen = this.#paths.get(key);
+    if (chosen === undefined || chosen === current) return [];
     this.#switchesMs = this.#switchesMs.filter((atMs) => nowMs - atMs < SWITCH_SPAN_MS);
-    if (current !== undefined && chosen !== undefined && this.#switchesMs.length >= MAX_SWITCHES) {
+    if (current !== undefined && this.#switchesMs.length >= MAX_SWITCHES) {
       if (chosen.priority <= current.priority) return [];
     }
     if (current !== undefined) this.#switchesMs.push(nowMs);
-    this.#selected = key;
+    this.#selected = chosen;
     this.#state = "connected";
     return [{ type: "select-path", address }];
   }
 
   #forget(key: string): void {
     this.#paths.delete(key);
-    if (key === this.#selected) this.#selected = undefined;
+    if (key === this.#selected?.key) this.#selected = undefined;
   }
 
   #retirePrevious(): IceOutput[] {

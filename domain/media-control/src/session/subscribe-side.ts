@@ -109,9 +109,7 @@ export class SubscribeSide {
 
   started(mid: string, streamId: number): boolean {
     const slot = this.#slots.get(mid);
-    if (slot === undefined || slot.boundKey === "" || slot.startedStreamId === streamId) return false;
-    slot.startedStreamId = streamId;
-    return true;
+    return slot !== undefined && start(slot, streamId);
   }
 
   sample(samples: SessionSample["slots"], nowMs: number): SessionOutput[] {
@@ -121,7 +119,7 @@ export class SubscribeSide {
       if (sample !== undefined) {
         takeSample(slot, sample, nowMs);
         // The event may have been dropped; the counter tells the same a little later.
-        if (sample.streamId !== 0 && this.started(mid, sample.streamId)) outputs.push({ type: "status-soon" });
+        if (sample.streamId !== 0 && start(slot, sample.streamId)) outputs.push({ type: "status-soon" });
       }
       if (this.#lacksKeyFrame(slot, nowMs) && slot.publisher !== undefined) {
         slot.askedAtMs = nowMs;
@@ -183,6 +181,13 @@ function newSlot(grant: SlotGrant): Slot {
     bitrateBps: 0,
     lossRatio: 0,
   };
+}
+
+/** Whether that is news. */
+function start(slot: Slot, streamId: number): boolean {
+  if (slot.boundKey === "" || slot.startedStreamId === streamId) return false;
+  slot.startedStreamId = streamId;
+  return true;
 }
 
 function takeSample(slot: Slot, sample: SlotSample, nowMs: number): void {
