@@ -205,7 +205,7 @@ export type MediaPlaneEvent =
   | { readonly type: "dtls"; readonly peer: PeerHandle; readonly address: PathAddress; readonly datagram: Uint8Array }
   /** An SSRC was tied to a track. */
   | { readonly type: "ssrc"; readonly track: TrackHandle; readonly ssrc: number; readonly rid: string }
-  /** From now on the slot sends this track (its first packet has left). */
+  /** From now on the slot sends this track (its first packet has left). Told within 50 ms: nobody waits for it. */
   | { readonly type: "slot-started"; readonly slot: SlotHandle; readonly track: TrackHandle }
   /** A TCP connection ended; its paths are gone. */
   | { readonly type: "path-closed"; readonly peer: PeerHandle; readonly address: PathAddress }

@@ -186,7 +186,7 @@ int64_t Worker::timeout_us(int64_t now_us) const {
   if (tcp_ != nullptr) due = std::min(due, next_sweep_us_);
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
   if (!paced_peers_.empty()) due = std::min(due, next_pacing_us_);
-  if (feedback_due_us_ != 0) due = std::min(due, feedback_due_us_);
+  if (tell_due_us_ != 0) due = std::min(due, tell_due_us_);
   if (!twcc_peers_.empty()) due = std::min(due, std::max(next_twcc_us_, now_us + kFeedbackTickUs));
   if (!key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
   return std::max<int64_t>(due - now_us, 0);
@@ -266,9 +266,8 @@ void Worker::run() {
     run_timers(now_us_);
     flush_senders();
     publish_counters();
-    if (events_added_ || (feedback_due_us_ != 0 && now_us_ >= feedback_due_us_)) {
-      events_added_ = false;
-      feedback_due_us_ = 0;
+    if (tell_due_us_ != 0 && now_us_ >= tell_due_us_) {
+      tell_due_us_ = 0;
       shared_.wake_main();
     }
   }
@@ -369,7 +368,7 @@ void Worker::publish_counters() {
   counter_set(c[plane_field::kQueueDrops], static_cast<double>(queue_drops_ + receiver_->starved()));
 }
 
-void Worker::add_event(EventType type, const EventRing::Piece* pieces, size_t count) {
+void Worker::add_event(EventType type, const EventRing::Piece* pieces, size_t count, int64_t within_us) {
   EventRing::Piece all[5];
   all[0] = {&type, 1};
   for (size_t i = 0; i < count; ++i) all[i + 1] = pieces[i];
@@ -377,7 +376,12 @@ void Worker::add_event(EventType type, const EventRing::Piece* pieces, size_t co
     ++events_dropped_;
     return;
   }
-  events_added_ = true;
+  tell_within(within_us);
+}
+
+void Worker::tell_within(int64_t within_us) {
+  const int64_t due_us = now_us_ + within_us;
+  if (tell_due_us_ == 0 || due_us < tell_due_us_) tell_due_us_ = due_us;
 }
 
 // Events that a client causes, valid keys or not, cost JavaScript's time: a handshake needs some ten datagrams, nominations

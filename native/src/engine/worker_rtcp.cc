@@ -95,7 +95,7 @@ void Worker::on_transport_feedback(Peer& peer, const RtcpPacket& part) {
     ++feedback_dropped_;
     return;
   }
-  if (feedback_due_us_ == 0) feedback_due_us_ = now_us_ + kFeedbackWaitUs;
+  tell_within(kFeedbackWaitUs);
 }
 
 void Worker::on_sender_report(Peer& peer, const SenderInfo& info) {

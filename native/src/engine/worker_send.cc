@@ -21,6 +21,8 @@ constexpr int32_t kRepeatsBurst = 300;
 constexpr int64_t kHoldStepUs = 250;
 constexpr int64_t kHoldMaxStepUs = 1'000;
 constexpr int64_t kPassPerSubscriberUs = 2;
+// Nobody waits for the news that a slot shows another stream: slots that are switched together are told of together.
+constexpr int64_t kSlotStartedWaitUs = 50'000;
 // A message saved for each of fewer subscribers is not worth a wake-up.
 constexpr size_t kHoldSubscribers = 4;
 constexpr size_t kHoldPackets = 48;
@@ -140,7 +142,7 @@ void Worker::begin_slot(Slot& slot, Track& track, Source& source) {
   counter_set(slot.counters[slot_field::kStreamId], track.stream_id);
   if (before != &track) {
     const EventRing::Piece pieces[] = {{&slot.handle, sizeof(slot.handle)}, {&track.handle, sizeof(track.handle)}};
-    add_event(EventType::kSlotStarted, pieces, 2);
+    add_event(EventType::kSlotStarted, pieces, 2, kSlotStartedWaitUs);
   }
 }
 

@@ -147,7 +147,9 @@ class Worker final : public TcpHandler {
   void run_timers(int64_t now_us);
   void take_rings();
   void publish_counters();
-  void add_event(EventType type, const EventRing::Piece* pieces, size_t count);
+  // The control part is woken within `within_us`, and finds it earlier if it is woken for something else.
+  void add_event(EventType type, const EventRing::Piece* pieces, size_t count, int64_t within_us = 0);
+  void tell_within(int64_t within_us);
   bool may_tell(Peer& peer);
   void flush_senders();
 
@@ -284,8 +286,7 @@ class Worker final : public TcpHandler {
   uint64_t workers_to_wake_ = 0;
   EventRing events_;
   EventRing feedback_;
-  bool events_added_ = false;
-  int64_t feedback_due_us_ = 0;  // 0: none is in the ring that nobody was woken for
+  int64_t tell_due_us_ = 0;  // when the control part is woken; 0: nothing is in the rings that it was not woken for
   MpscInbox<Released> released_;
   Released released_now_;
   std::shared_ptr<double[]> counters_;
