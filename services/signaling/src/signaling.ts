@@ -287,8 +287,7 @@ class RoomOwner implements Signaling {
     const { bus } = this.#deps;
     switch (output.type) {
       case "reply": {
-        const reply = create(RoomCommandReplySchema, { result: output.reply.result, ...this.#fenced() });
-        this.#reply(output.replyTo, toBinary(RoomCommandReplySchema, reply));
+        this.#reply(output.replyTo, toBinary(RoomCommandReplySchema, { ...output.reply, ...this.#fenced() }));
         break;
       }
       case "transfer-reply":

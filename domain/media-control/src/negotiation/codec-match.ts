@@ -4,12 +4,27 @@ import type { PayloadTypeMapping } from "../ports.ts";
 import { parseFmtp } from "../sdp/fmtp.ts";
 import { type H264Profile, h264Profile } from "./h264-profile.ts";
 
+/** Browsers of one kind offer the same, so there are some dozens; a hostile one is forgotten with the rest. */
+const maxParsed = 1_024;
+const parsed = new Map<string, ReadonlyMap<string, string>>();
+
+/** Each slot that is bound compares all codecs of two sessions. */
+function parametersOf({ fmtp }: CodecGrant): ReadonlyMap<string, string> {
+  let parameters = parsed.get(fmtp);
+  if (parameters === undefined) {
+    if (parsed.size >= maxParsed) parsed.clear();
+    parameters = parseFmtp(fmtp);
+    parsed.set(fmtp, parameters);
+  }
+  return parameters;
+}
+
 /**
  * What must be equal for a decoder to take the packets, as a string: codec, clock and the parameters that choose a bit
  * stream. Levels are not in it: they are bounds, and decoders in practice take what comes.
  */
 export function formatKey(codec: CodecGrant): string {
-  const parameters = parseFmtp(codec.fmtp);
+  const parameters = parametersOf(codec);
   const base = `${codec.codec}/${codec.clockRateHz}/${codec.channels}`;
   switch (codec.codec) {
     case Codec.VP9:
@@ -40,8 +55,8 @@ export function canForward(from: CodecGrant, to: CodecGrant): boolean {
  * them apart (slices in any order, interlacing) no encoder for real-time use makes, and browsers offer the one and send the other.
  */
 function canForwardH264(from: CodecGrant, to: CodecGrant): boolean {
-  const source = parseFmtp(from.fmtp);
-  const target = parseFmtp(to.fmtp);
+  const source = parametersOf(from);
+  const target = parametersOf(to);
   const sourceMode = source.get("packetization-mode") ?? "0";
   const targetMode = target.get("packetization-mode") ?? "0";
   if (sourceMode !== targetMode && !(sourceMode === "0" && targetMode === "1")) return false;
