@@ -176,7 +176,7 @@ describe("media node", () => {
     it("check, handshake, keys: connected, told at once", async () => {
       await world.grant({ sessionId: "p" });
       world.check("p");
-      await world.settle();
+      await world.soon();
       assert.equal(world.status("p").state, SessionState.CONNECTING);
       assert.deepEqual(world.peer("p").selected, pathOf(5000));
       assert.equal(parseStun(world.plane.sent[0]!.datagram)?.class, "success");

@@ -108,7 +108,9 @@ export class SessionMachine {
     const before = this.state;
     const outputs = this.#step(input, nowMs);
     outputs.push(...this.#afterPathChange());
-    if (this.state !== before && outputs.at(-1)?.type !== "status") outputs.push({ type: "status" });
+    // On its way to being connected a session is of no interest to anybody, and is so for some ten milliseconds.
+    if (this.state === before) return outputs;
+    outputs.push({ type: this.state === SessionState.CONNECTING ? "status-soon" : "status" });
     return outputs;
   }
 
