@@ -177,11 +177,10 @@ class Stage {
         resolve();
       };
     });
+    const bindings = [{ mid: "1", streamId }];
+    const command = this.#encode(connectionId, { case: "bindSlots", value: { session: "main", bindings } });
     const beganMs = performance.now();
-    const answered = this.#command(connectionId, {
-      case: "bindSlots",
-      value: { session: "main", bindings: [{ mid: "1", streamId }] },
-    });
+    const answered = this.#send(command);
     await bound;
     const tookMs = this.#boundAtMs - beganMs;
     await answered;
@@ -215,23 +214,26 @@ class Stage {
   ): Promise<Joined> {
     this.#connections.add(connectionId);
     const sessions: SessionsInit = [{ session: "main", offerSdp, sections }];
-    const response = await this.#command(connectionId, { case: "join", value: { sessions } });
+    const response = await this.#send(this.#encode(connectionId, { case: "join", value: { sessions } }));
     if (response.case !== "joined")
       throw new Error(`${connectionId} could not join: ${JSON.stringify(response.value)}`);
     return response.value;
   }
 
-  async #command(connectionId: string, method: Method) {
+  #encode(connectionId: string, method: Method): Uint8Array {
     const permissions = { publish: true, subscribe: true };
     const command = create(RoomCommandSchema, {
       ...{ appId, roomId, connectionId, userId: connectionId, requestId: ++this.#requestId, localIp: "127.0.0.1" },
       grants: { create: true, permissions },
       request: { roomId, method },
     });
-    const subject = subjects.roomCommand(appId, roomId);
-    const reply = await this.#bus.request(subject, toBinary(RoomCommandSchema, command), { timeoutMs: 2_000 });
+    return toBinary(RoomCommandSchema, command);
+  }
+
+  async #send(command: Uint8Array) {
+    const reply = await this.#bus.request(subjects.roomCommand(appId, roomId), command, { timeoutMs: 2_000 });
     const { result } = fromBinary(RoomCommandReplySchema, reply);
-    if (result.case !== "response") throw new Error(`${method.case}: ${JSON.stringify(result.value)}`);
+    if (result.case !== "response") throw new Error(`refused: ${JSON.stringify(result.value)}`);
     return result.value.result;
   }
 }

@@ -69,7 +69,8 @@ export function isValidName(name: string): boolean {
     const code = name.charCodeAt(index);
     if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false;
   }
-  return new TextEncoder().encode(name).length <= maxNameBytes;
+  // A UTF-16 unit becomes three bytes at most.
+  return name.length * 3 <= maxNameBytes || encoder.encode(name).length <= maxNameBytes;
 }
 
 /**
@@ -77,8 +78,21 @@ export function isValidName(name: string): boolean {
  * id can contain a dot, `*` or `>`. The empty id is `=`, which is no base64url.
  */
 export function subjectToken(id: string): string {
-  return id === "" ? "=" : toBase64url(new TextEncoder().encode(id));
+  if (id === "") return "=";
+  let token = tokens.get(id);
+  if (token === undefined) {
+    token = toBase64url(encoder.encode(id));
+    if (tokens.size >= maxTokens) tokens.clear();
+    // What is no name may be as long as a frame.
+    if (id.length <= maxNameBytes) tokens.set(id, token);
+  }
+  return token;
 }
+
+/** Of names used of late: every message has its app's and its room's. */
+const tokens = new Map<string, string>();
+const maxTokens = 1_000;
+const encoder = new TextEncoder();
 
 /** The id of a subject token; an error for what {@link subjectToken} never makes. */
 export function idOfSubjectToken(token: string): Result<string, "not-a-subject-token"> {

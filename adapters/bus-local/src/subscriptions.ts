@@ -16,6 +16,8 @@ interface Route {
 
 /** Subjects name rooms and connections, so there are ever new ones: some are remembered. */
 const maxRoutes = 2_000;
+/** Two names of 128 bytes in base64url, and some. A subject made of anything longer is nobody's, and is not kept. */
+const maxRememberedLength = 512;
 
 /** Who is subscribed to what. */
 export class Subscriptions {
@@ -71,7 +73,7 @@ export class Subscriptions {
     if (this.#routes.has(subject)) return this.#routes.get(subject);
     const route = isSubject(subject) ? this.#findRoute(subject) : undefined;
     if (this.#routes.size >= maxRoutes) this.#routes.clear();
-    this.#routes.set(subject, route);
+    if (subject.length <= maxRememberedLength) this.#routes.set(subject, route);
     return route;
   }
 
