@@ -1,8 +1,11 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { Audio, cleanup, PeerConnection, RtcpReceivingSession, type Track } from "node-datachannel";
 
 const opusType = 111;
 const levelExtensionId = 4;
 const levelExtension = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+const closeDeadlineMs = 2_000;
+const lastWordsMs = 200;
 const packetMs = 20;
 const ticksPerPacket = 960;
 
@@ -11,6 +14,7 @@ const ticksPerPacket = 960;
  * RFC 6464, a listener sees by the CSRC whose packets come.
  */
 export class SoundPeer {
+  static readonly #closed: Promise<void>[] = [];
   readonly #peer = new PeerConnection("sound", { iceServers: [] });
   readonly #tracks: readonly Track[];
   readonly #ssrc = 1 + Math.floor(Math.random() * 0x7fff_ffff);
@@ -21,6 +25,13 @@ export class SoundPeer {
 
   private constructor(level: number, tracks: number, direction: "SendOnly" | "RecvOnly") {
     this.#level = level;
+    SoundPeer.#closed.push(
+      new Promise((resolve) => {
+        this.#peer.onStateChange((state) => {
+          if (state === "closed") resolve();
+        });
+      }),
+    );
     this.#tracks = Array.from({ length: tracks }, (_, index) => {
       const audio = new Audio(String(index), direction);
       audio.addOpusCodec(opusType);
@@ -45,8 +56,13 @@ export class SoundPeer {
     return new SoundPeer(0, tracks, "RecvOnly");
   }
 
-  /** Ends what the library keeps running for all peers of the process. */
-  static cleanUp(): void {
+  /**
+   * Ends what the library keeps running for all peers of the process, after the last word of its threads: one that calls back into a process
+   * that ends crashes it.
+   */
+  static async cleanUp(): Promise<void> {
+    await Promise.race([Promise.all(SoundPeer.#closed), wait(closeDeadlineMs)]);
+    await wait(lastWordsMs);
     cleanup();
   }
 
@@ -79,6 +95,7 @@ export class SoundPeer {
 
   close(): void {
     clearInterval(this.#timer);
+    for (const track of this.#tracks) track.close();
     this.#peer.close();
   }
 

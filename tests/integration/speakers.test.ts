@@ -25,7 +25,7 @@ before(async () => {
 });
 after(async () => {
   await parley.stop();
-  SoundPeer.cleanUp();
+  await SoundPeer.cleanUp();
 });
 
 function token(sub: string): string {
