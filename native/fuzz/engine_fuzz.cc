@@ -51,7 +51,7 @@ struct WorkerProbe {
     worker.events_.drain(events);
     worker.feedback_.drain(events);
     worker.released_.drain([](Worker::Released&) {});
-    worker.feedback_due_us_ = 0;
+    worker.tell_due_us_ = 0;
   }
 };
 
