@@ -1,5 +1,5 @@
 import type { Run } from "./runs.ts";
-import { judge, type RawLine } from "./verdict.ts";
+import { worst, type RawLine } from "./verdict.ts";
 
 const rowHeight = 22;
 const labelWidth = 330;
@@ -12,10 +12,10 @@ const good = "#2f8f5b";
 const bad = "#c0392b";
 
 /** A picture of every figure against its bar: SVG, one row each; the vertical line is the bar. Figures whose bar is zero are left out. */
-export function chart(recorded: readonly { readonly run: Run; readonly line: RawLine }[]): string {
-  const rows = recorded.flatMap(({ run, line }) =>
+export function chart(recorded: readonly { readonly run: Run; readonly lines: readonly RawLine[] }[]): string {
+  const rows = recorded.flatMap(({ run, lines }) =>
     run.bars.flatMap((bar) => {
-      const { value, most, met } = judge(bar, line);
+      const { value, most, met } = worst(bar, lines);
       if (value === undefined || most === undefined || most === 0 || met === undefined) return [];
       return [{ label: run.name, share: value / most, text: `${value} of ${most} ${bar.unit}`, met }];
     }),

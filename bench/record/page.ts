@@ -1,6 +1,6 @@
 import { chart } from "./chart.ts";
 import type { Bar, Run } from "./runs.ts";
-import { judge, type RawLine } from "./verdict.ts";
+import { worst, type RawLine } from "./verdict.ts";
 
 interface Machine {
   readonly at: string;
@@ -19,29 +19,26 @@ export interface Page {
   readonly svg: string;
 }
 
-/** What a file of raw lines says, for people: each run with its bars, and who measured where. Of a run recorded twice the last counts. */
+/** What a file of raw lines says, for people: each run with its bars, and who measured where. Of a run recorded several times all are shown and the worst counts. */
 export function page(lines: readonly RawLine[], runs: readonly Run[], names: { raw: string; svg: string }): Page {
   const machines = lines.flatMap((line) => (line["machine"] === undefined ? [] : [line["machine"] as Machine]));
-  const latest = new Map(
-    lines.flatMap((line) => (typeof line["run"] === "string" ? [[line["run"], line] as const] : [])),
-  );
   const recorded = runs.flatMap((run) => {
-    const line = latest.get(run.name);
-    return line === undefined ? [] : [{ run, line }];
+    const own = lines.filter((line) => line["run"] === run.name);
+    return own.length === 0 ? [] : [{ run, lines: own }];
   });
   return { markdown: markdown(machines, recorded, names), svg: chart(recorded) };
 }
 
 function markdown(
   machines: readonly Machine[],
-  recorded: readonly { readonly run: Run; readonly line: RawLine }[],
+  recorded: readonly { readonly run: Run; readonly lines: readonly RawLine[] }[],
   { raw, svg }: { raw: string; svg: string },
 ): string {
   return [
     `# Figures of ${machines[0]?.at.slice(0, 10) ?? "an unknown day"}`,
     "",
     `Made by \`npm run bench:record\` from [${raw}](${raw}), where each run stands whole with its command. What the figures mean: [bench/README.md](../README.md).`,
-    "Bars are most allowed; ratios are to the floor of the same run, on the same machine.",
+    "Bars are most allowed; where a run was recorded several times all figures are shown and the worst counts; ratios are to the floor of the same run, on the same machine.",
     "",
     ...machines.map(
       (m) =>
@@ -52,19 +49,19 @@ function markdown(
     "",
     "| run | figure | bar | met |",
     "| --- | --- | --- | --- |",
-    ...recorded.flatMap(({ run, line }) => run.bars.map((bar) => `| ${run.name} | ${barRow(bar, line)} |`)),
+    ...recorded.flatMap(({ run, lines }) => run.bars.map((bar) => `| ${run.name} | ${barRow(bar, lines)} |`)),
     "",
     "## What else was seen",
     "",
-    ...recorded.flatMap(({ run, line }) => details(run, line)),
+    ...recorded.flatMap(({ run, lines }) => lines.flatMap((line) => details(run, line))),
     "",
   ].join("\n");
 }
 
-function barRow(bar: Bar, line: RawLine): string {
-  const { value, most, met, problem } = judge(bar, line);
+function barRow(bar: Bar, lines: readonly RawLine[]): string {
+  const { most, met, problem } = worst(bar, lines);
   const verdict = met === undefined ? `void: ${problem ?? ""}` : met ? "yes" : "**no**";
-  return `${text(value)} ${bar.unit} | ${text(most)} | ${verdict}`;
+  return `${lines.map((line) => text(line[bar.figure])).join(", ")} ${bar.unit} | ${text(most)} | ${verdict}`;
 }
 
 function details(run: Run, line: RawLine): readonly string[] {

@@ -91,7 +91,7 @@ function churn(seconds: number): Run {
   return run(`churn ${seconds} s`, "bench/media.ts", `--profile churn --seconds ${seconds}`, {
     bars: [nothingLost, noneFailed],
     shown: [
-      ...["joins", "pssSlopeBytesPerJoin", "pssLowestFirstQuarterKb", "pssLowestLastQuarterKb"],
+      ...["joins", "pssSlopeBytesPerJoin", "pssLowestFirstQuarterKb", "pssLowestLastQuarterKb", "pssLowestByTenthKb"],
       ...["descriptorsSlopePerMinute", "descriptorsLowest", "descriptorsHighest"],
     ],
     deadlineMs: seconds * 1000 + 3 * minuteMs,

@@ -12,6 +12,14 @@ export interface Verdict {
   readonly problem: string | undefined;
 }
 
+/** Of several runs: the one farthest from its bar, or beyond it. */
+export function worst(bar: Bar, lines: readonly RawLine[]): Verdict {
+  const share = ({ value, most, met }: Verdict): number =>
+    met === undefined ? Number.POSITIVE_INFINITY : (value ?? 0) / Math.max(most ?? 0, Number.EPSILON);
+  const verdicts = lines.map((line) => judge(bar, line));
+  return verdicts.reduce((one, other) => (share(other) > share(one) ? other : one));
+}
+
 export function judge(bar: Bar, line: RawLine): Verdict {
   const value = numeric(line[bar.figure]);
   const most = typeof bar.most === "number" ? bar.most : numeric(line[bar.most.figure]);

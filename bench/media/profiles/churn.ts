@@ -60,6 +60,9 @@ async function run(stand: Stand): Promise<Figures> {
     pssSlopeBytesPerJoin: round((slope("pssKb") * 1024) / 60 / options.joins, 1),
     pssLowestFirstQuarterKb: lowest(steady.slice(0, quarter)),
     pssLowestLastQuarterKb: lowest(steady.slice(-quarter)),
+    pssLowestByTenthKb: Array.from({ length: 10 }, (_, tenth) =>
+      lowest(steady.slice(Math.floor((steady.length * tenth) / 10), Math.floor((steady.length * (tenth + 1)) / 10))),
+    ),
     pssHighestKb: Math.max(...steady.map(({ pssKb }) => pssKb)),
     descriptorsSlopePerMinute: round(slope("descriptors"), 2),
     descriptorsLowest: Math.min(...descriptors),
