@@ -83,10 +83,11 @@ export interface NativePlane {
   counterBlock(kind: number, chunk: number): ArrayBuffer | undefined;
   planeCounterBlocks(): ArrayBuffer[];
   /**
-   * Who wants subscribers' feedback told (undefined: nobody). Called with the number of bytes of records (native/include/parley/engine/events.h)
-   * in the block that this returns; the next call overwrites them.
+   * Whether subscribers' feedback is kept from now on, for `takeFeedback` to copy into the block that this returns.
    */
-  onFeedback(handler: ((bytes: number) => void) | undefined): ArrayBuffer | undefined;
+  wantFeedback(wanted: boolean): ArrayBuffer | undefined;
+  /** Copies what a thread's subscribers reported to the block (native/include/parley/engine/events.h); returns the bytes. */
+  takeFeedback(thread: number): number;
   close(): void;
 }
 

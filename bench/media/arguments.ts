@@ -39,6 +39,8 @@ export interface MediaBenchOptions {
   readonly switches: number;
   /** Packets per second to all viewers together, where a profile keeps that constant. */
   readonly totalPacketsPerSecond: number;
+  /** Whether the server has a consumer of transport-wide feedback. */
+  readonly feedback: "on" | "off";
   /** `off`: the server's data plane runs without real-time scheduling. */
   readonly realtime: "on" | "off";
 }
@@ -71,6 +73,7 @@ export function readArguments(args: readonly string[]): MediaBenchOptions {
       joins: { type: "string" },
       switches: { type: "string", default: "1000" },
       total: { type: "string", default: "60000" },
+      feedback: { type: "string", default: "on" },
       realtime: { type: "string", default: "on" },
     },
   });
@@ -96,6 +99,7 @@ export function readArguments(args: readonly string[]): MediaBenchOptions {
     joins: count("joins", value("joins", "20"), 1, 1_000),
     switches: count("switches", values.switches, 1, 10_000),
     totalPacketsPerSecond: count("total", values.total, 1, 10_000_000),
+    feedback: oneOf("feedback", values.feedback, ["on", "off"] as const),
     realtime: oneOf("realtime", values.realtime, ["on", "off"] as const),
   };
 }

@@ -18,6 +18,13 @@ export interface Figures {
   readonly [name: string]: unknown;
 }
 
+/** The product with a consumer of transport-wide feedback, which it has not itself. */
+const withConsumer: ServerOptions = {
+  program: new URL("feedback-server.ts", import.meta.url),
+  // The product sets it first of all (apps/parley/src/young-generation.ts), which a program around it cannot.
+  nodeFlags: ["--semi-space-growth-factor=1"],
+};
+
 /** Runs `measure` with a fresh server and a fresh load client, and ends both. */
 export async function withStand<T>(
   options: MediaBenchOptions,
@@ -26,7 +33,8 @@ export async function withStand<T>(
 ): Promise<T> {
   const load = openMediaLoad();
   const scheduling = options.realtime === "on" ? "auto" : "normal";
-  const running = await ServerProcess.start({ threads: options.threads, scheduling, ...server });
+  const consumer = options.feedback === "on" ? withConsumer : {};
+  const running = await ServerProcess.start({ threads: options.threads, scheduling, ...consumer, ...server });
   const say = (text: string) => {
     if (!options.json) console.log(text);
   };
@@ -49,8 +57,11 @@ export function peerOptions({ srtp, gro, camera }: MediaBenchOptions, pace: numb
 export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 /** What of a window tells whether it can be trusted, the same in all profiles. */
-export function trust({ sending, snapshot, loadShare, cameraShare, idleShare, void: reason }: MediaWindow): Figures {
+export function trust(window: MediaWindow): Figures {
+  const { sending, snapshot, loadShare, cameraShare, idleShare, void: reason } = window;
   return {
+    feedbackReports: window.feedbackReports,
+    feedbackGroups: window.feedbackGroups,
     mainShare: round(sending.mainShare, 3),
     workerShare: round(sending.share("parley-"), 3),
     loadShare: round(loadShare, 3),

@@ -90,7 +90,8 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
             InstanceMethod<&PlaneObject::now_ms>("nowMs"),
             InstanceMethod<&PlaneObject::counter_block>("counterBlock"),
             InstanceMethod<&PlaneObject::plane_counter_blocks>("planeCounterBlocks"),
-            InstanceMethod<&PlaneObject::on_feedback>("onFeedback"),
+            InstanceMethod<&PlaneObject::want_feedback>("wantFeedback"),
+            InstanceMethod<&PlaneObject::take_feedback>("takeFeedback"),
             InstanceMethod<&PlaneObject::close>("close"),
         });
   }
@@ -175,11 +176,6 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
       if (scratch_.capacity() > 1 << 20) scratch_ = std::vector<uint8_t>();
       call(on_events_, buffer);
     }
-    // The handler may close the plane.
-    for (size_t i = 0; plane_ != nullptr && plane_->feedback_is_wanted() && i < plane_->workers.size(); ++i) {
-      const size_t bytes = plane_->drain_feedback(i, reinterpret_cast<uint8_t*>(feedback_block_.get()));
-      if (bytes > 0) call(on_feedback_, Napi::Number::New(env, static_cast<double>(bytes)));
-    }
   }
 
   void call(Napi::FunctionReference& handler, Napi::Value value) {
@@ -192,19 +188,23 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
     }
   }
 
-  // (handler or undefined): it is called with how many bytes of records are in the block that this returns, overwritten by the next call.
-  Napi::Value on_feedback(const Napi::CallbackInfo& info) {
+  // (wanted): the block into which take_feedback copies; undefined when it is not wanted.
+  Napi::Value want_feedback(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    const bool wanted = info[0].IsFunction();
+    const bool wanted = info[0].ToBoolean();
     if (plane_ == nullptr) return env.Undefined();
     plane_->want_feedback(wanted);
-    if (!wanted) {
-      on_feedback_.Reset();
-      return env.Undefined();
-    }
-    on_feedback_ = Napi::Persistent(info[0].As<Napi::Function>());
+    if (!wanted) return env.Undefined();
     if (feedback_block_ == nullptr) feedback_block_.reset(new double[kFeedbackRingBytes / sizeof(double)]);
     return wrap_block(env, feedback_block_, kFeedbackRingBytes);
+  }
+  // (thread): the bytes of records that are now in the block.
+  Napi::Value take_feedback(const Napi::CallbackInfo& info) {
+    size_t bytes = 0;
+    if (plane_ != nullptr && feedback_block_ != nullptr) {
+      bytes = plane_->drain_feedback(info[0].ToNumber().Uint32Value(), reinterpret_cast<uint8_t*>(feedback_block_.get()));
+    }
+    return Napi::Number::New(info.Env(), static_cast<double>(bytes));
   }
 
   void close_async() {
@@ -233,7 +233,6 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
     shut_down();
     if (was_open) {
       on_events_.Reset();
-      on_feedback_.Reset();
       context_.reset();
       Unref();
     }
@@ -424,7 +423,6 @@ class PlaneObject : public Napi::ObjectWrap<PlaneObject> {
   Napi::FunctionReference on_events_;
   std::unique_ptr<Napi::AsyncContext> context_;
   std::vector<uint8_t> scratch_;
-  Napi::FunctionReference on_feedback_;
   std::shared_ptr<double[]> feedback_block_;
   bool hooked_ = false;
 };

@@ -20,6 +20,7 @@ mediaPlaneContract("fake plane", async () => {
       lost: 1,
       groups: [{ sendDeltaUs: 33_000, receiveDeltaUs: 33_500, bytes: 4_800, packets: 4, lost: 1 }],
     });
+    plane.takeTransportFeedback();
     return told;
   };
   return { plane, settle: async () => undefined, reported, close: () => plane.close() };

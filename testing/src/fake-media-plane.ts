@@ -78,6 +78,7 @@ export class FakeMediaPlane implements MediaPlane {
   readonly #clock: Clock;
   #handler: ((events: readonly MediaPlaneEvent[]) => void) | undefined;
   #feedbackHandler: ((feedback: TransportFeedback) => void) | undefined;
+  #feedback: KeptFeedback[] = [];
   #lastHandle = 0;
 
   constructor(clock: Clock) {
@@ -101,7 +102,7 @@ export class FakeMediaPlane implements MediaPlane {
       undeliveredPackets: known.counters.undeliveredPackets + lost,
       feedbackDelayUs,
     };
-    this.#feedbackHandler?.(feedbackOf(feedback));
+    if (this.feedbackIsWanted) this.#feedback.push(feedback);
   }
 
   get feedbackIsWanted(): boolean {
@@ -110,6 +111,11 @@ export class FakeMediaPlane implements MediaPlane {
 
   onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void {
     this.#feedbackHandler = handler;
+    if (handler === undefined) this.#feedback = [];
+  }
+
+  takeTransportFeedback(): void {
+    for (const feedback of this.#feedback.splice(0)) this.#feedbackHandler?.(feedbackOf(feedback));
   }
 
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void {

@@ -120,6 +120,7 @@ mediaPlaneContract("native plane", async () => {
     while (!feedback.some(({ groups }) => groups.length > 0)) {
       if (performance.now() > deadline) throw new Error(`no feedback; ${JSON.stringify(client.snapshot())}`);
       await settle();
+      plane.takeTransportFeedback();
     }
     return feedback;
   };

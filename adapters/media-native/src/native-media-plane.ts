@@ -60,6 +60,9 @@ export class NativeMediaPlane implements MediaPlane {
   readonly #counters: CounterReader;
   #handler: ((events: readonly MediaPlaneEvent[]) => void) | undefined;
   #early: MediaPlaneEvent[] = [];
+  #feedbackHandler: ((feedback: TransportFeedback) => void) | undefined;
+  /** Of the block that the addon fills; the same for life. */
+  #feedback: FeedbackReader | undefined;
   #flushPlanned = false;
   #closed = false;
 
@@ -95,13 +98,19 @@ export class NativeMediaPlane implements MediaPlane {
   }
 
   onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void {
-    if (handler === undefined) {
-      this.#native.onFeedback(undefined);
-      return;
+    this.#feedbackHandler = handler;
+    const block = this.#native.wantFeedback(handler !== undefined);
+    if (block !== undefined) this.#feedback ??= new FeedbackReader(block);
+  }
+
+  takeTransportFeedback(): void {
+    for (let thread = 0; thread < this.threads; thread += 1) {
+      // The handler may be the last to want it, or close the plane.
+      const handler = this.#feedbackHandler;
+      if (handler === undefined) return;
+      const bytes = this.#native.takeFeedback(thread);
+      if (bytes > 0) this.#feedback?.each(bytes, handler);
     }
-    let reader: FeedbackReader | undefined;
-    const block = this.#native.onFeedback((bytes) => reader?.each(bytes, handler));
-    if (block !== undefined) reader = new FeedbackReader(block);
   }
 
   openPeer(options: PeerOptions): PeerHandle {
@@ -226,6 +235,7 @@ export class NativeMediaPlane implements MediaPlane {
   close(): Promise<void> {
     this.#closed = true;
     this.#handler = undefined;
+    this.#feedbackHandler = undefined;
     this.#early = [];
     this.#native.close();
     return Promise.resolve();

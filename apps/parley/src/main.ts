@@ -1,16 +1,11 @@
 #!/usr/bin/env node
 import "./young-generation.ts";
-import { readFileSync } from "node:fs";
-import { constants } from "node:os";
-import { createPromMetrics } from "@parley/adapter-metrics-prom";
-import { createLogger, CryptoRandom, systemClock } from "@parley/adapter-system";
+import { CryptoRandom, systemClock } from "@parley/adapter-system";
 import { err, ok, randomId, type Result } from "@parley/foundation";
 import { benchHelp, benchSwitches, readBenchFlags, runBench } from "./bench/bench-command.ts";
 import { parseCommandLine, unknownFlag } from "./command-line.ts";
-import type { Program } from "./composition-root.ts";
-import { devApp, loadConfig } from "./config/load-config.ts";
-import type { Config } from "./config/schema.ts";
-import { Shutdown } from "./shutdown.ts";
+import { devApp } from "./config/load-config.ts";
+import { configOf, serve, type Flags } from "./serve.ts";
 import { makeToken, tokenHelp, tokenSwitches, type TokenSigner } from "./token-command.ts";
 import { readVersion } from "./version.ts";
 
@@ -26,8 +21,6 @@ ${benchHelp}
 parley config check [FILE]     says whether a configuration is valid
 parley version                 prints the version`;
 
-type Flags = readonly (readonly [name: string, text: string])[];
-
 async function main(): Promise<number | undefined> {
   const line = parseCommandLine(process.argv.slice(2), new Set([...tokenSwitches, ...benchSwitches, "help"]));
   if (!line.ok) return fail(line.error);
@@ -36,7 +29,7 @@ async function main(): Promise<number | undefined> {
   const [command, ...rest] = words;
   switch (command) {
     case "serve":
-      return rest.length === 0 ? serve(flags) : fail(`unexpected: ${rest.join(" ")}`);
+      return rest.length === 0 ? run(flags) : fail(`unexpected: ${rest.join(" ")}`);
     case "token":
       return rest.length === 0 ? printToken(flags) : fail(`unexpected: ${rest.join(" ")}`);
     case "bench":
@@ -63,66 +56,13 @@ function fail(text: string): number {
   return usageExitCode;
 }
 
-/** Reads the configuration that the flags of a command name. */
-function configOf(flags: Flags): Result<Config, string> {
-  const fileName = flags.findLast(([name]) => name === "config")?.[1] ?? process.env["PARLEY_CONFIG"];
-  let text: string | undefined;
-  try {
-    text = fileName === undefined ? undefined : readFileSync(fileName, "utf8");
-  } catch (error) {
-    return err(`cannot read ${fileName}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const config = loadConfig({
-    ...(fileName !== undefined && text !== undefined ? { file: { name: fileName, text } } : {}),
-    environment: process.env,
-    flags: flags.filter(([name]) => name !== "config" && name !== "dev"),
-    dev: flags.some(([name]) => name === "dev"),
-  });
-  if (config.ok) return config;
-  return err(
-    `the configuration is not valid\n${config.error.map(({ where, text: what }) => `  ${where}: ${what}`).join("\n")}`,
-  );
-}
-
-async function serve(flags: Flags): Promise<number | undefined> {
+async function run(flags: Flags): Promise<number | undefined> {
   const config = configOf(flags);
   if (!config.ok) return fail(config.error);
-  const dev = flags.some(([name]) => name === "dev");
-  const logger = createLogger(config.value.log);
-  const metrics = createPromMetrics({ processMetrics: systemClock });
-  // The system clock's timers do not keep the process alive, and at the start and the end nothing else does.
-  const alive = setInterval(() => undefined, 2 ** 30);
-  let program: Program;
-  try {
-    // Loaded only here, so that the other commands answer at once.
-    const { startProgram } = await import("./composition-root.ts");
-    program = await startProgram(config.value, {
-      clock: systemClock,
-      random: new CryptoRandom(),
-      logger,
-      metrics,
-      version: readVersion(),
-      dev,
-    });
-  } catch (error) {
-    clearInterval(alive);
-    logger.error("cannot start", { error: error instanceof Error ? error : new Error(String(error)) });
-    return 1;
-  }
-  const shutdown = new Shutdown(program, {
-    clock: systemClock,
-    logger,
-    deadlineMs: config.value.shutdown.deadlineMs,
-    exit: (code) => process.exit(code),
-  });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => shutdown.onSignal(signal, 128 + constants.signals[signal]));
-  }
-  // For people and for scripts that wait: the address is whole and alone at the end of its line.
-  process.stdout.write(
-    `\nParley ${readVersion()} is ready: ${program.pageUrl === "" ? "(no page)" : program.pageUrl}\n\n`,
+  return await serve(
+    config.value,
+    flags.some(([name]) => name === "dev"),
   );
-  return undefined;
 }
 
 async function bench(flags: Flags): Promise<number> {

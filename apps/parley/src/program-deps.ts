@@ -1,4 +1,5 @@
 import type { Clock, Logger, Metrics, Random } from "@parley/foundation";
+import type { MediaNodeDeps } from "@parley/service-media";
 
 /** What every part of the program gets from its start. */
 export interface ProgramDeps {
@@ -9,4 +10,6 @@ export interface ProgramDeps {
   readonly version: string;
   /** Anybody may have tokens of the development app. */
   readonly dev: boolean;
+  /** What subscribers' transport-wide feedback came to, by session. Nobody wants it yet but the benchmarks, to have its cost in their figures. */
+  readonly onTransportFeedback?: MediaNodeDeps["onTransportFeedback"];
 }

@@ -45,7 +45,7 @@ async function ofCrowd({ options, server, load, say }: Stand): Promise<Figures> 
     await peers.untilStates("all viewers see the camera", ({ withMedia }) => withMedia >= subscribers);
     say(`${subscribers} viewers, measuring for ${options.seconds} s`);
     await sleep(2_000);
-    const window = await measureWindow(server, load, { seconds: options.seconds });
+    const window = await measureWindow(server, load, { seconds: options.seconds, pace });
     const { snapshot, sending } = window;
     return {
       subscribers,

@@ -39,7 +39,7 @@ async function run(stand: Stand): Promise<Figures> {
   // Reports and feedback have found their pace.
   await sleep(1_000);
   say(`measuring for ${options.seconds} s`);
-  const window = await measureWindow(server, load, { seconds: options.seconds });
+  const window = await measureWindow(server, load, { seconds: options.seconds, pace: options.pace ?? 1 });
 
   load.setSending(true);
   const pssAtN = await lowestPssKb(server);

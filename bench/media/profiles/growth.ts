@@ -78,7 +78,7 @@ async function measureStep(stand: Stand, subscribers: number, threads: number): 
     await peers.untilStates("all viewers see the camera", ({ withMedia }) => withMedia >= subscribers);
     say(`${subscribers} viewers, ${threads} threads, measuring for ${options.seconds} s`);
     await sleep(2_000);
-    const window = await measureWindow(server, load, { seconds: options.seconds });
+    const window = await measureWindow(server, load, { seconds: options.seconds, pace });
     const kbPerSubscriber = ((await server.usage.pssKb()) - pssBeforeKb) / subscribers;
     const overheadBytes = overheadBytesOf(window);
     const floor = await measureFloor(stand, { mode: "segments", overheadBytes, subscribers, pace });

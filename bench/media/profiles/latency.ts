@@ -34,7 +34,7 @@ async function paceOfHalfLoad(options: MediaBenchOptions): Promise<number> {
       await peers.publish();
       await peers.join(options.subscribers);
       await sleep(500);
-      const { sending } = await measureWindow(server, load, { seconds: calibrationS });
+      const { sending } = await measureWindow(server, load, { seconds: calibrationS, pace });
       return sending.share("parley-");
     });
     pace = Math.min(highestPace, round((pace * halfLoad) / Math.max(share, 0.01), 2));
@@ -55,7 +55,7 @@ async function run(stand: Stand, pace: number): Promise<Figures> {
   await sleep(1_000);
   load.watchFanOut(options.subscribers);
   say(`pace ${pace}, measuring for ${options.seconds} s with a busy JavaScript thread`);
-  const window = await measureWindow(server, load, { seconds: options.seconds });
+  const window = await measureWindow(server, load, { seconds: options.seconds, pace });
   const busy = server.lastWord as BusyReport | undefined;
   const { snapshot } = window;
   return {

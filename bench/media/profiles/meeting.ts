@@ -45,7 +45,7 @@ async function run(stand: Stand): Promise<Figures> {
     // Code is compiled, reports and feedback have found their pace.
     await sleep(2_000);
     say(`${meetings} meetings of ${people}, measuring for ${options.seconds} s`);
-    const window = await measureWindow(server, load, { seconds: options.seconds });
+    const window = await measureWindow(server, load, { seconds: options.seconds, pace: options.pace ?? 1 });
     load.setSending(false);
     say("measuring the floor");
     const floor = await measureRelay(stand, {

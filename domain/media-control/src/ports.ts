@@ -18,10 +18,15 @@ export interface MediaPlane {
   /** Called with each batch of events, in order. Set once, before the first peer. */
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void;
   /**
-   * Called with each subscriber's transport-wide feedback in the order of its reports; undefined: nobody wants it, as at first. Then it goes into
-   * the counters only, and neither wakes this thread nor costs it anything.
+   * Who is told of subscribers' transport-wide feedback by `takeTransportFeedback`; undefined: nobody wants it, as at first. Then it goes into the
+   * counters only.
    */
   onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void;
+  /**
+   * Calls the handler with what came since the last time, each subscriber's in the order of its reports. Feedback never wakes this thread by itself:
+   * whoever wants it looks, ten times a second or oftener, or what is too much for a quarter of a second is dropped (`counters.feedbackDropped`).
+   */
+  takeTransportFeedback(): void;
 
   /** A PeerConnection with its ICE credentials. It has no address yet. */
   openPeer(options: PeerOptions): PeerHandle;
@@ -214,8 +219,8 @@ export type MediaPlaneEvent =
 
 /**
  * A subscriber's transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01), reduced by the data plane: the sums of one
- * report, and a line for each burst of packets that is complete. For a bandwidth estimator and for statistics. Comes within 20 ms of the
- * report, together with those of other peers; what the control part is too slow for is dropped and counted (`counters.feedbackDropped`).
+ * report, and a line for each burst of packets that is complete. For a bandwidth estimator and for statistics. It lies with those of
+ * other peers until it is taken; what the control part is too slow for is dropped and counted (`counters.feedbackDropped`).
  *
  * To be read within the call that it is handed to: it is a view of memory that the next report overwrites. So thousands of reports a
  * second make no garbage.

@@ -14,8 +14,6 @@ constexpr std::string_view kCname = "parley";
 // Under an MTU with the SRTCP trailer.
 constexpr size_t kMaxCompound = 1150;
 constexpr size_t kCapacity = 1400;
-// An estimator decides a few times a second.
-constexpr int64_t kFeedbackWaitUs = 20'000;
 
 }  // namespace
 
@@ -66,8 +64,7 @@ void Worker::on_rtcp(Peer& peer, PacketBuffer& packet) {
   if (iterator.malformed()) ++malformed_;
 }
 
-// Reduced here to a line per burst; what goes up waits for company, so that the main thread is woken 50 times a second and not for
-// each of 20,000 reports.
+// Reduced here to a line per burst; what goes up waits until the main thread looks, so that it is not woken for each of 20,000 reports.
 void Worker::on_transport_feedback(Peer& peer, const RtcpPacket& part) {
   TwccView view;
   if (peer.twcc_sent == nullptr || !read_twcc(part, view)) return;
@@ -91,11 +88,7 @@ void Worker::on_transport_feedback(Peer& peer, const RtcpPacket& part) {
                               static_cast<uint32_t>(count)};
   static_assert(sizeof(TwccGroup) == 16, "as events.h tells it");
   const EventRing::Piece pieces[] = {{&record, sizeof(record)}, {groups_scratch_.data(), count * sizeof(TwccGroup)}};
-  if (!feedback_.push(pieces, 2)) {
-    ++feedback_dropped_;
-    return;
-  }
-  tell_within(kFeedbackWaitUs);
+  if (!feedback_.push(pieces, 2)) ++feedback_dropped_;
 }
 
 void Worker::on_sender_report(Peer& peer, const SenderInfo& info) {

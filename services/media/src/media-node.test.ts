@@ -629,6 +629,8 @@ describe("media node", () => {
       const told = { peer: handle, receivedMonoMs: 5, feedbackDelayUs: 9, groups: [] };
       world.plane.report({ ...told, packets: 3, bytes: 3_000, lost: 1 });
       world.plane.report({ ...told, packets: 4, bytes: 4_000, lost: 0 });
+      assert.equal(world.feedback.length, 0);
+      await world.pass(50);
       assert.deepEqual(
         world.feedback.map(({ sessionId, told: { packets } }) => [sessionId, packets]),
         [
@@ -638,6 +640,7 @@ describe("media node", () => {
       );
       await world.grant({ sessionId: "p", revision: 2n, closed: true });
       world.plane.report({ ...told, packets: 1, bytes: 1_000, lost: 0 });
+      await world.pass(50);
       assert.equal(world.feedback.length, 2);
       world.node.close();
       assert.equal(world.plane.feedbackIsWanted, false);

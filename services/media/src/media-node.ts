@@ -70,7 +70,7 @@ export interface MediaNodeDeps {
   readonly metrics: Metrics;
   readonly config: MediaNodeConfig;
   /** For whoever estimates bandwidth: what a session's subscriber says of the packets it was sent. Called in the order of the reports,
-   * to be read within the call. Nobody: it is not even told. */
+   * up to 50 ms after they came (they say when), to be read within the call. Nobody: it is not even kept. */
   readonly onTransportFeedback?: (sessionId: string, feedback: TransportFeedback) => void;
 }
 
@@ -92,6 +92,8 @@ const SWEEP_MS = 100;
 const BUCKETS = 10;
 /** Every so many steps it is told what slots show and which revisions are applied: signaling waits a second for that. */
 const SOON_STEPS = 2;
+/** Feedback comes ten times a second from each subscriber, and an estimator decides a few times a second. Every other time shares its wake-up. */
+const FEEDBACK_MS = 50;
 /** Who speaks is to be heard within 300 ms: the level takes about 100 to rise, this is the rest but for the way. */
 const LEVELS_MS = 100;
 
@@ -153,7 +155,6 @@ class Node implements MediaNode {
   start(): void {
     const { bus, clock, plane, nodeId } = this.#deps;
     plane.onEvents((events) => this.#takeEvents(events));
-    this.#handFeedbackOn();
     this.#subscriptions = [
       bus.subscribe(subjects.mediaGrant(nodeId), ({ payload }) => this.#takeGrant(payload)),
       bus.subscribe(subjects.mediaGrantsWanted, ({ payload }) => this.#publishGrants(payload)),
@@ -163,17 +164,19 @@ class Node implements MediaNode {
       clock.every(SWEEP_MS, () => this.#sweep()),
       clock.every(LEVELS_MS, () => this.#publishLevels()),
     ];
+    this.#handFeedbackOn();
     this.#announce();
     this.#deps.logger.info("media node started", { nodeId, bootId: String(this.bootId) });
   }
 
   #handFeedbackOn(): void {
-    const { plane, onTransportFeedback } = this.#deps;
+    const { plane, clock, onTransportFeedback } = this.#deps;
     if (onTransportFeedback === undefined) return;
     plane.onTransportFeedback((feedback) => {
       const sessionId = this.#loop.sessionOf(feedback.peer);
       if (sessionId !== undefined) onTransportFeedback(sessionId, feedback);
     });
+    this.#timers.push(clock.every(FEEDBACK_MS, () => plane.takeTransportFeedback()));
   }
 
   drain(): void {

@@ -139,10 +139,15 @@ function feedback(contract: Contract): void {
     assert.ok(counters.undeliveredPackets >= sum("lost"));
     assert.ok(counters.feedbackDelayUs > 0);
     assert.equal(plane.counters.feedbackDropped, 0);
-    // The subscriber goes on, but nobody listens.
-    plane.onTransportFeedback(undefined);
+    // Nothing comes by itself.
     const length = told.length;
     for (let turn = 0; turn < 20; turn += 1) await subject.settle();
+    assert.equal(told.length, length);
+    // The subscriber goes on, but nobody listens.
+    plane.onTransportFeedback(undefined);
+    plane.takeTransportFeedback();
+    for (let turn = 0; turn < 20; turn += 1) await subject.settle();
+    plane.takeTransportFeedback();
     assert.equal(told.length, length);
   });
 }

@@ -5,6 +5,10 @@ import type { ServerProcess } from "./server-process.ts";
 
 /** Loss of the viewers' access, as the benchmark's definition has it. */
 const dropRatio = 0.005;
+/** Of a camera at pace 1. */
+const frameMs = 1_000 / 30;
+/** A whole frame, wherever between two frames the viewers stop to throw packets away. */
+const framesBehind = 2.5;
 /** Longer than any repair on this machine: ten tries of NACK. */
 const repairMs = 700;
 
@@ -17,6 +21,9 @@ export interface MediaWindow {
   readonly sending: UsageSpan;
   readonly segmentsPerSend: number;
   readonly sendErrors: number;
+  /** Of transport-wide feedback, that the server's control part has read; 0 without a consumer. */
+  readonly feedbackReports: number;
+  readonly feedbackGroups: number;
   /** Datagrams the server received and sent, of any kind. */
   readonly receivedDatagrams: number;
   readonly sentDatagrams: number;
@@ -31,6 +38,8 @@ export interface MediaWindow {
 
 export interface WindowOptions {
   readonly seconds: number;
+  /** Of the cameras: frames and sounds come so many times as often as from a real one. Default: 1. */
+  readonly pace?: number;
   /** False: the viewers throw nothing away. */
   readonly drop?: boolean;
   /** What happens meanwhile. */
@@ -41,7 +50,7 @@ export interface WindowOptions {
 export async function measureWindow(
   server: ServerProcess,
   load: MediaLoad,
-  { seconds, drop = true, meanwhile = () => sleep(seconds * 1000) }: WindowOptions,
+  { seconds, pace = 1, drop = true, meanwhile = () => sleep(seconds * 1000) }: WindowOptions,
 ): Promise<MediaWindow> {
   load.setSending(false);
   await sleep(repairMs);
@@ -54,9 +63,9 @@ export async function measureWindow(
   const endOwn = await beginUsage(new ProcessUsage(process.pid));
   load.setSending(true);
   await meanwhile();
-  // A packet dropped with nothing behind it could not be missed by anybody.
+  // A packet dropped with nothing behind it could not be missed by anybody: a slow camera's next frame must still come.
   load.setDropRatio(0);
-  await sleep(100);
+  await sleep(Math.max(100, (framesBehind * frameMs) / pace));
   load.setSending(false);
   const sending = await endSending();
   const own = await endOwn();
@@ -74,6 +83,8 @@ export async function measureWindow(
     sending,
     segmentsPerSend: grown("parley_media_tx_datagrams_total") / grown("parley_media_send_messages_total"),
     sendErrors: grown("parley_media_send_errors_total"),
+    feedbackReports: grown("parley_bench_feedback_reports_total") || 0,
+    feedbackGroups: grown("parley_bench_feedback_groups_total") || 0,
     receivedDatagrams: grown("parley_media_rx_datagrams_total"),
     sentDatagrams: grown("parley_media_tx_datagrams_total"),
     loadShare,

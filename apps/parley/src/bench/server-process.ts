@@ -7,7 +7,7 @@ import { ProcessUsage } from "./process-usage.ts";
 
 const secret = "bench-secret-bench-secret-bench-secret";
 const key = "bench";
-const program = fileURLToPath(new URL("../main.ts", import.meta.url));
+const product = new URL("../main.ts", import.meta.url);
 const readyWithinMs = 30_000;
 /** Longer than the longest run, an hour. */
 const tokenLifeS = 4 * 3_600;
@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly threads?: number;
   /** `normal`: no real-time scheduling of them. */
   readonly scheduling?: "auto" | "normal";
+  /** Instead of the product's own: a program that takes the same arguments. */
+  readonly program?: URL;
   /** A module that is loaded into the server's process before it starts (`node --import`). */
   readonly preload?: URL;
   /** Node's own flags. */
@@ -42,7 +44,7 @@ export class ServerProcess {
   }
 
   static async start(options: ServerOptions = {}): Promise<ServerProcess> {
-    const { threads = 0, scheduling = "auto", preload, core, nodeFlags = [] } = options;
+    const { threads = 0, scheduling = "auto", program = product, preload, core, nodeFlags = [] } = options;
     const flags = ["--http.host", "127.0.0.1", "--http.port", "0", "--media.udpPort", "0", "--media.tcpPort", "-1"];
     flags.push(
       "--media.bind",
@@ -58,7 +60,7 @@ export class ServerProcess {
     );
     if (threads > 0) flags.push("--media.threads", String(threads));
     const imports = preload === undefined ? [] : ["--import", preload.href];
-    const command = [process.execPath, ...nodeFlags, ...imports, program, "serve", ...flags];
+    const command = [process.execPath, ...nodeFlags, ...imports, fileURLToPath(program), "serve", ...flags];
     if (core !== undefined) command.unshift("taskset", "--cpu-list", String(core));
     const [file = "", ...args] = command;
     const child = spawn(file, args, {

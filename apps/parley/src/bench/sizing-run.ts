@@ -102,9 +102,9 @@ async function measureStep(
   server: ServerProcess,
   load: MediaLoad,
   subscribers: number,
-  { seconds }: SizingOptions,
+  { seconds, bitrateKbps }: SizingOptions,
 ): Promise<SizingStep> {
-  const window = await measureWindow(server, load, { seconds });
+  const window = await measureWindow(server, load, { seconds, pace: bitrateKbps / cameraKbps });
   const { snapshot, sending, usage } = window;
   return {
     subscribers,

@@ -77,9 +77,8 @@ class Plane final : public PlaneShared {
   void flush();
   // Appends the events of all workers: each u32 length and its bytes. Takes back handles.
   void drain_events(std::vector<uint8_t>& out);
-  // From now on feedback is told, and `wake` called for it (at most 50 times a second), or not.
+  // From now on feedback is kept for drain_feedback, or not. `wake` is never called for it.
   void want_feedback(bool wanted);
-  bool feedback_is_wanted() const { return feedback_wanted.load(std::memory_order_relaxed); }
   // Copies what a worker's subscribers reported (FeedbackRecord) to `out`, which has room for kFeedbackRingBytes; returns the bytes.
   size_t drain_feedback(size_t worker, uint8_t* out);
 
