@@ -115,8 +115,7 @@ void Worker::start() {
 void Worker::stop() {
   if (!thread_.joinable()) return;
   stopping_.store(true);
-  const uint64_t one = 1;
-  (void)!::write(event_fd_, &one, sizeof(one));
+  end_sleep();
   thread_.join();
 }
 
@@ -142,16 +141,18 @@ void Worker::post(Command&& command) {
 }
 
 void Worker::post(std::vector<Command>&& commands) {
+  const bool can_all_wait = std::ranges::all_of(commands, can_wait, &Command::type);
   inbox_.push(std::move(commands));
-  wake();
+  if (can_all_wait ? parking_.rouse_sleeper() : parking_.rouse()) end_sleep();
 }
 
 void Worker::wake() {
-  // The worker sets the flag, then looks at its queues once more, then sleeps; we push, then look at the flag.
-  if (sleeping_.exchange(false, std::memory_order_seq_cst)) {
-    const uint64_t one = 1;
-    (void)!::write(event_fd_, &one, sizeof(one));
-  }
+  if (parking_.rouse()) end_sleep();
+}
+
+void Worker::end_sleep() {
+  const uint64_t one = 1;
+  (void)!::write(event_fd_, &one, sizeof(one));
 }
 
 void Worker::set_priority() {
@@ -179,6 +180,7 @@ int64_t Worker::timeout_us(int64_t now_us) const {
   // Then all else is in step with it: nothing here is hurt by a millisecond.
   if (media_pace_.timed()) return std::max<int64_t>(media_pace_.due_us() - now_us, 0);
   int64_t due = now_us + 1'000'000;
+  if (command_pace_.nap_until_us() > now_us) due = std::min(due, command_pace_.nap_until_us());
   if (hold_until_us_ != 0) due = std::min(due, hold_until_us_);
   if (rtcp_pace_.timed()) due = std::min(due, rtcp_pace_.due_us());
   // Reports are in no hurry: they leave when the worker reads RTCP anyway.
@@ -210,18 +212,19 @@ int Worker::wait(epoll_event* events, int count, int64_t timeout_us) {
 }
 
 void Worker::fall_asleep(epoll_event* events, int& ready) {
-  sleeping_.store(true, std::memory_order_seq_cst);
+  const int64_t begun_us = monotonic_us();
+  int64_t sleep_us = timeout_us(begun_us);
+  parking_.fall_asleep(sleep_us <= kNapUs);
   bool work = !inbox_.empty();
   for (size_t i = 0; i < config_.workers && !work; ++i) work = !rings_[i].empty();
-  const int64_t begun_us = monotonic_us();
-  int64_t sleep_us = work ? 0 : timeout_us(begun_us);
+  if (work) sleep_us = 0;
   // What comes while a burst is held would only be held too: one wake-up for two or three of its packets.
   if (hold_until_us_ != 0 && sleep_us > kDozeUs) {
     doze(kDozeUs);
     sleep_us = std::max<int64_t>(sleep_us - (monotonic_us() - begun_us), 0);
   }
   ready = wait(events, kEpollEvents, sleep_us);
-  sleeping_.store(false, std::memory_order_relaxed);
+  parking_.woke_up();
   now_us_ = monotonic_us();
   idle_us_ += now_us_ - begun_us;
 }
@@ -236,9 +239,7 @@ void Worker::run() {
     fall_asleep(events, ready);
     // Commands change what the batch names, so what is held leaves first.
     if (hold_until_us_ != 0 && (now_us_ >= hold_until_us_ || !inbox_.empty())) fan_out();
-    inbox_.drain([this](std::vector<Command>& commands) {
-      for (Command& command : commands) apply(command);
-    });
+    take_commands();
     take_rings();
     bool rtcp = false;
     bool media = media_pace_.worth(now_us_);
@@ -271,6 +272,17 @@ void Worker::run() {
       shared_.wake_main();
     }
   }
+}
+
+void Worker::take_commands() {
+  bool could_wait = false;
+  inbox_.drain([this, &could_wait](std::vector<Command>& commands) {
+    for (Command& command : commands) {
+      could_wait |= can_wait(command.type);
+      apply(command);
+    }
+  });
+  if (could_wait) command_pace_.on_commands(now_us_);
 }
 
 void Worker::run_timers(int64_t now_us) {

@@ -43,6 +43,21 @@ enum class CommandType : uint8_t {
   kReplicaClosed,  // track `handle` is gone
 };
 
+// Whether a millisecond makes no difference: what a client sees of these comes with the next frame of a camera. Checks and handshakes wait
+// for an answer, and a peer's keys and paths for its first packet.
+constexpr bool can_wait(CommandType type) {
+  switch (type) {
+    case CommandType::kSetPacingRate:
+    case CommandType::kSetTrackPaused:
+    case CommandType::kRequestKeyFrame:
+    case CommandType::kCloseTrack:
+    case CommandType::kOpenSlot:
+    case CommandType::kBindSlot:
+    case CommandType::kCloseSlot: return true;
+    default: return false;
+  }
+}
+
 struct IceData {
   std::string local_ufrag;
   std::string local_password;

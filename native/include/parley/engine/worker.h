@@ -24,6 +24,7 @@
 #include "parley/engine/events.h"
 #include "parley/engine/handle.h"
 #include "parley/engine/media_pace.h"
+#include "parley/engine/parking.h"
 #include "parley/engine/path_table.h"
 #include "parley/engine/peer.h"
 #include "parley/engine/queues.h"
@@ -98,7 +99,7 @@ class Worker final : public TcpHandler {
   // After all threads have ended: drops peers and packets, so that every pool gets its buffers back before it dies.
   void clear();
 
-  // Any thread.
+  // Any thread. Commands that can wait do not end a nap.
   void post(Command&& command);
   void post(std::vector<Command>&& commands);
   // Another worker's thread: push to ring(own index), then wake() once per batch.
@@ -144,6 +145,8 @@ class Worker final : public TcpHandler {
   // Sleeps through datagrams; commands and other workers' packets end it.
   void doze(int64_t us);
   void fall_asleep(epoll_event* events, int& ready);
+  void end_sleep();
+  void take_commands();
   void run_timers(int64_t now_us);
   void take_rings();
   void publish_counters();
@@ -259,7 +262,8 @@ class Worker final : public TcpHandler {
   int event_fd_ = -1;
   std::thread thread_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> sleeping_{false};
+  Parking parking_;
+  CommandPace command_pace_;
   std::atomic<const char*> scheduling_{"normal"};
 
   PacketPool pool_;
