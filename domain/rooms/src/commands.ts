@@ -32,7 +32,7 @@ function run(room: RoomState, command: RoomCommand, nowMs: number): Result<Respo
   }
   const member = room.byConnection.get(connectionId);
   if (member === undefined) return err({ name: "not-in-room" });
-  takeGrants(member, command, nowMs);
+  takeGrants(room, member, command, nowMs);
   if (method.case === "leave") {
     removeMember(room, member, nowMs, "left");
     return ok(done);
@@ -67,21 +67,22 @@ function run(room: RoomState, command: RoomCommand, nowMs: number): Result<Respo
 }
 
 /** Its present token ends then (0: unknown, or never). A token for another room says nothing of how long its owner may be in this one. */
-export function extendStay(member: Member, expiresAtUnixMs: number, tokenRoomId: string): void {
+export function extendStay(room: RoomState, member: Member, expiresAtUnixMs: number, tokenRoomId: string): void {
   if (tokenRoomId !== "" && tokenRoomId !== member.grants.roomId) return;
   if (expiresAtUnixMs === 0 || expiresAtUnixMs === member.expiresAtUnixMs) return;
   member.expiresAtUnixMs = expiresAtUnixMs;
+  room.nextLapseAtMs = 0;
   rememberLater(member.sessions.values());
 }
 
 /** A refreshed token extends the stay; its permissions hold from the next join on, hosts may have changed them since. */
-function takeGrants(member: Member, command: RoomCommand, nowMs: number): void {
+function takeGrants(room: RoomState, member: Member, command: RoomCommand, nowMs: number): void {
   member.seenAtMs = nowMs;
   if (command.localIp !== "" && command.localIp !== member.localIp) {
     member.localIp = command.localIp;
     rememberLater(member.sessions.values());
   }
-  extendStay(member, Number(command.grants?.expiresAtUnixMs ?? 0n), command.grants?.roomId ?? "");
+  extendStay(room, member, Number(command.grants?.expiresAtUnixMs ?? 0n), command.grants?.roomId ?? "");
 }
 
 function as<C extends "joined" | "session" | "iceRestarted">(

@@ -129,6 +129,7 @@ export function newMember(
     expiresAtUnixMs: Number(grants.expiresAtUnixMs),
     sessions: new Map(),
     seenAtMs: nowMs,
+    announcement: undefined,
     dataCredit: room.ports.limits.dataMessageBurst,
     dataCreditAtMs: nowMs,
     quality: 0,

@@ -5,12 +5,19 @@ import type { Refusal } from "./io.ts";
 import { wireError } from "./outbox.ts";
 import { endSession } from "./session-end.ts";
 import { participantOf, snapshotFor } from "./snapshot.ts";
+import { unsettle } from "./presence.ts";
 import type { Member, RoomState } from "./state.ts";
 import { endStream } from "./streams.ts";
 
 function admitToState(room: RoomState, member: Member): void {
   room.members.set(member.participantId, member);
   room.byConnection.set(member.connectionId, member);
+  room.nextLapseAtMs = 0;
+}
+
+function forgetConnection(room: RoomState, member: Member): void {
+  room.byConnection.delete(member.connectionId);
+  unsettle(member);
 }
 
 /** The newcomer waits until a host lets it in. */
@@ -22,7 +29,7 @@ export function waitInLobby(room: RoomState, member: Member): void {
 /** The same client waits over another connection now: this one is nobody here any more. */
 export function dismissWaiting(room: RoomState, member: Member): void {
   room.members.delete(member.participantId);
-  room.byConnection.delete(member.connectionId);
+  forgetConnection(room, member);
   tellRemoved(room, member, { name: "replaced" });
 }
 
@@ -47,7 +54,7 @@ export function letIn(room: RoomState, member: Member): void {
 export function takePlaceOf(room: RoomState, before: Member, member: Member, nowMs: number): void {
   for (const session of [...before.sessions.values()]) endSession(room, session, nowMs, "replaced");
   tellRemoved(room, before, { name: "replaced" });
-  room.byConnection.delete(before.connectionId);
+  forgetConnection(room, before);
   admitToState(room, member);
   for (const stream of room.streams.values()) if (stream.owner === before) stream.owner = member;
   if (isListed(room, member)) {
@@ -97,7 +104,7 @@ export function removeMember(
   for (const stream of [...room.streams.values()]) if (stream.owner === member) endStream(room, stream);
   const wasListed = isListed(room, member);
   room.members.delete(member.participantId);
-  room.byConnection.delete(member.connectionId);
+  forgetConnection(room, member);
   if (farewell !== undefined) tellRemoved(room, member, farewell);
   if (member.waiting) tellLobby(room);
   else if (wasListed) {

@@ -78,6 +78,7 @@ function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): M
     expiresAtUnixMs: Number(state.tokenExpiresAtUnixMs),
     sessions: new Map(),
     seenAtMs: nowMs,
+    announcement: undefined,
     dataCredit: 0,
     dataCreditAtMs: nowMs,
     quality: 0,
@@ -85,6 +86,7 @@ function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): M
   };
   room.members.set(member.participantId, member);
   room.byConnection.set(connectionId, member);
+  room.nextLapseAtMs = 0;
   return member;
 }
 

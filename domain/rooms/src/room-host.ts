@@ -23,6 +23,7 @@ import { Outbox, wireError } from "./outbox.ts";
 import { PendingMoves } from "./pending-moves.ts";
 import type { RoomPorts } from "./ports.ts";
 import { Recovery } from "./recovery.ts";
+import { Announcements, forgive } from "./presence.ts";
 import { ReplyCache } from "./reply-cache.ts";
 import { followSpeech, kindOf, makeRoom, settle, tickRoom } from "./room.ts";
 import { rebuildRooms } from "./rebuild.ts";
@@ -47,6 +48,7 @@ export class RoomHost {
   readonly #transferReplies = new ReplyCache<RoomTransferReply>();
   readonly #moves = new PendingMoves();
   readonly #grants = new GrantKeeper();
+  readonly #announcements = new Announcements();
   readonly #strangers = new Strangers();
   #recovery: Recovery | undefined;
   #tickedAtMs: number | undefined;
@@ -215,13 +217,18 @@ export class RoomHost {
   }
 
   #presence(connections: readonly ConnectionAlive[], nowMs: number): void {
+    const { announcement, isDone } = this.#announcements.hear(connections, nowMs);
+    if (isDone) return;
     for (const alive of connections) {
       for (const roomId of alive.roomIds) {
-        const member = this.#rooms.get(roomKey(alive.appId, roomId))?.byConnection.get(alive.connectionId);
-        if (member === undefined) this.#strangers.seen(this.#out, alive, roomId, nowMs);
-        else {
-          member.seenAtMs = nowMs;
-          extendStay(member, Number(alive.tokenExpiresAtUnixMs), alive.tokenRoomId);
+        const room = this.#rooms.get(roomKey(alive.appId, roomId));
+        const member = room?.byConnection.get(alive.connectionId);
+        if (room === undefined || member === undefined) {
+          announcement.isSettled = false;
+          this.#strangers.seen(this.#out, alive, roomId, nowMs);
+        } else {
+          member.announcement = announcement;
+          extendStay(room, member, Number(alive.tokenExpiresAtUnixMs), alive.tokenRoomId);
         }
       }
     }
@@ -307,8 +314,11 @@ export class RoomHost {
     const missedMs = nowMs - (this.#tickedAtMs ?? nowMs) - longestTickMs;
     this.#tickedAtMs = nowMs;
     if (missedMs <= 0) return;
+    forgive(
+      [...this.#rooms.values()].flatMap(({ members }) => [...members.values()]),
+      missedMs,
+    );
     for (const room of this.#rooms.values()) {
-      for (const member of room.members.values()) member.seenAtMs += missedMs;
       for (const stream of room.streams.values()) stream.orphanedAtMs += missedMs;
     }
   }

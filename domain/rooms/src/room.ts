@@ -11,6 +11,7 @@ import { countChanged, removeMember } from "./membership.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RoomPorts } from "./ports.ts";
 import { roomInfo } from "./snapshot.ts";
+import { lastSeenMs } from "./presence.ts";
 import { bindAllSpeakers } from "./speakers.ts";
 import type { RoomState } from "./state.ts";
 import { endOrphans } from "./streams.ts";
@@ -38,6 +39,7 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     revision: firstRevision(origin.nowMs),
     members: new Map(),
     byConnection: new Map(),
+    nextLapseAtMs: 0,
     streams: new Map(),
     sessions: new Map(),
     slotsByName: new Map(),
@@ -77,12 +79,7 @@ export function settle(room: RoomState): void {
 
 /** What time alone brings about. */
 export function tickRoom(room: RoomState, nowMs: number): void {
-  for (const member of room.members.values()) {
-    if (nowMs - member.seenAtMs > room.ports.limits.presenceTimeoutMs) removeMember(room, member, nowMs, "lost");
-    else if (member.expiresAtUnixMs !== 0 && nowMs >= member.expiresAtUnixMs) {
-      removeMember(room, member, nowMs, "token-expired");
-    }
-  }
+  if (nowMs >= room.nextLapseAtMs) removeLapsed(room, nowMs);
   endOrphans(room, nowMs);
   followSpeech(room, nowMs);
   tellQualities(room, nowMs);
@@ -90,6 +87,22 @@ export function tickRoom(room: RoomState, nowMs: number): void {
   if (countChanged(room)) {
     room.toldCount = participantCount(room);
     broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
+  }
+}
+
+/** Those whose connection is silent, or whose token has ended; and when to look again. */
+function removeLapsed(room: RoomState, nowMs: number): void {
+  const { presenceTimeoutMs } = room.ports.limits;
+  room.nextLapseAtMs = Number.POSITIVE_INFINITY;
+  for (const member of [...room.members.values()]) {
+    const { expiresAtUnixMs } = member;
+    const silentAtMs = lastSeenMs(member) + presenceTimeoutMs;
+    if (nowMs > silentAtMs) removeMember(room, member, nowMs, "lost");
+    else if (expiresAtUnixMs !== 0 && nowMs >= expiresAtUnixMs) removeMember(room, member, nowMs, "token-expired");
+    else {
+      const lapsesAtMs = expiresAtUnixMs === 0 ? silentAtMs : Math.min(silentAtMs, expiresAtUnixMs);
+      room.nextLapseAtMs = Math.min(room.nextLapseAtMs, lapsesAtMs);
+    }
   }
 }
 

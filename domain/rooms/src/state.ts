@@ -15,6 +15,7 @@ import type {
 import type { CodecSet, Forwardable } from "./codec-sets.ts";
 import type { PathQuality } from "./connection-quality.ts";
 import type { RoomPorts } from "./ports.ts";
+import type { Announcement } from "./presence.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** One room. Only the modules beside this one change it, within one call of `handle`. */
@@ -32,6 +33,8 @@ export interface RoomState {
   /** Members and those who wait in the lobby, by participant id. */
   readonly members: Map<string, Member>;
   readonly byConnection: Map<string, Member>;
+  /** Before that nobody can be silent for too long, and no token ends. */
+  nextLapseAtMs: number;
   readonly streams: Map<number, StreamState>;
   readonly sessions: Map<string, SessionState>;
   /** Slots that want a stream by its name (WHEP). */
@@ -74,7 +77,10 @@ export interface Member {
   localIp: string;
   expiresAtUnixMs: number;
   readonly sessions: Map<string, SessionState>;
+  /** It did something itself. */
   seenAtMs: number;
+  /** The one that named it last. */
+  announcement: Announcement | undefined;
   dataCredit: number;
   dataCreditAtMs: number;
   /** As it was told last. */

@@ -1,7 +1,10 @@
+import type { ConnectionAlive } from "@parley/protocol";
+
 /** Connections are announced every second; who is silent for so long has gone. */
 const forgetMs = 60_000;
 const sweepEveryMs = 10_000;
 
+/** Shared by all that one list names. */
 interface Known {
   readonly ownerId: string;
   heardAtMs: number;
@@ -13,6 +16,7 @@ interface Known {
  */
 export class ConnectionOwners {
   readonly #owners = new Map<string, Known>();
+  readonly #lists = new WeakMap<readonly ConnectionAlive[], Known>();
   #sweptAtMs = 0;
 
   heard(connectionId: string, ownerId: string, nowMs: number): void {
@@ -20,6 +24,19 @@ export class ConnectionOwners {
     const known = this.#owners.get(connectionId);
     if (known?.ownerId === ownerId) known.heardAtMs = nowMs;
     else this.#owners.set(connectionId, { ownerId, heardAtMs: nowMs });
+  }
+
+  /** The same list is heard again and again, as long as nothing has changed in it: then it costs nothing. */
+  heardAll(connections: readonly ConnectionAlive[], ownerId: string, nowMs: number): void {
+    if (ownerId === "") return;
+    let known = this.#lists.get(connections);
+    if (known !== undefined) {
+      known.heardAtMs = nowMs;
+      return;
+    }
+    known = { ownerId, heardAtMs: nowMs };
+    this.#lists.set(connections, known);
+    for (const { connectionId } of connections) this.#owners.set(connectionId, known);
   }
 
   forget(connectionId: string): void {

@@ -191,8 +191,7 @@ class RoomOwner implements Signaling {
   }
 
   #takePresence({ ownerId, connections }: ConnectionPresence): void {
-    const nowMs = this.#deps.clock.monoMs();
-    for (const { connectionId } of connections) this.#owners.heard(connectionId, ownerId, nowMs);
+    this.#owners.heardAll(connections, ownerId, this.#deps.clock.monoMs());
     this.#handle({ type: "presence", connections });
   }
 
