@@ -15,6 +15,8 @@ export const subjects = {
   mediaGrantsHeld: "media.grants.held",
   /** SessionGrant, signaling to one node. */
   mediaGrant: (nodeId: string): string => `media.${subjectToken(nodeId)}.grant`,
+  /** StandingGrants, signaling to one node. */
+  mediaStanding: (nodeId: string): string => `media.${subjectToken(nodeId)}.standing`,
   /** SessionStatus, a node to the room's owner. */
   mediaStatus: (appId: string, roomId: string): string => `media.status.${subjectToken(appId)}.${subjectToken(roomId)}`,
   mediaStatusAll: "media.status.*.*",

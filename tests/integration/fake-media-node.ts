@@ -5,6 +5,7 @@ import {
   SessionGrantSchema,
   SessionState,
   SessionStatusSchema,
+  StandingGrantsSchema,
   type SessionGrant,
 } from "@parley/protocol";
 
@@ -32,6 +33,7 @@ export class FakeMediaNode {
   start(): void {
     this.#subscriptions = [
       this.#bus.subscribe(subjects.mediaGrant(this.nodeId), ({ payload }) => this.#take(payload)),
+      this.#bus.subscribe(subjects.mediaStanding(this.nodeId), ({ payload }) => this.#confirm(payload)),
       this.#bus.subscribe(subjects.mediaGrantsWanted, () => {
         for (const grant of this.grants.values()) {
           if (!grant.closed) this.#bus.publish(subjects.mediaGrantsHeld, toBinary(SessionGrantSchema, grant));
@@ -87,12 +89,18 @@ export class FakeMediaNode {
     this.received += 1;
     const grant = fromBinary(SessionGrantSchema, payload);
     const before = this.grants.get(grant.sessionId);
-    if (grant.headOnly) {
-      this.report(grant, { state: before === undefined ? SessionState.UNSPECIFIED : SessionState.CONNECTED });
-      return;
-    }
     if (before === undefined || before.revision < grant.revision) this.grants.set(grant.sessionId, grant);
     this.report(grant, { state: grant.closed ? SessionState.CLOSED : SessionState.NEW });
+  }
+
+  #confirm(payload: Uint8Array): void {
+    if (this.#paused) return;
+    for (const { appId, roomId, sessions } of fromBinary(StandingGrantsSchema, payload).rooms) {
+      for (const { sessionId } of sessions) {
+        if (this.grants.has(sessionId)) continue;
+        this.report(create(SessionGrantSchema, { appId, roomId, sessionId }), { state: SessionState.UNSPECIFIED });
+      }
+    }
   }
 
   #announce(): void {

@@ -1,10 +1,12 @@
-import { create } from "@bufbuild/protobuf";
-import { SessionGrantSchema, type SessionGrant, type SessionStatus } from "@parley/protocol";
+import type { SessionGrant, SessionStatus } from "@parley/protocol";
+import { groupStanding, type StandingOutput } from "./standing-grants.ts";
 
 /** Until the node has acknowledged: the bus may lose anything. */
 const repeatMs = 1_000;
 /** Afterwards: so that a node that lost it comes right; a node forgets a session after three of these and a bit (35 s). */
 const refreshMs = 10_000;
+/** Who is due within this is named with those who are due now: one message a second, however many sessions there are. */
+const refreshTogetherMs = 1_000;
 /** A closing grant is not acknowledged for ever by a node that has forgotten the session. */
 const closeForMs = 10_000;
 
@@ -12,8 +14,6 @@ interface Kept {
   readonly nodeId: string;
   readonly grant: SessionGrant;
   readonly since: number;
-  /** What is sent while the node has it; made when it is needed. */
-  head: SessionGrant | undefined;
   sentAtMs: number;
 }
 
@@ -32,7 +32,7 @@ export class GrantKeeper {
   /** A new revision; the caller sends it now. */
   put(nodeId: string, grant: SessionGrant, nowMs: number): void {
     this.#remove(grant.sessionId);
-    this.#waiting.set(grant.sessionId, { nodeId, grant, since: nowMs, head: undefined, sentAtMs: nowMs });
+    this.#waiting.set(grant.sessionId, { nodeId, grant, since: nowMs, sentAtMs: nowMs });
     if (grant.ice !== undefined && !grant.closed) this.#byUfrag.set(grant.ice.localUfrag, grant.sessionId);
   }
 
@@ -65,7 +65,7 @@ export class GrantKeeper {
     }
   }
 
-  /** What is to be sent again now: whole where it was not acknowledged, else its head. */
+  /** Grants that are to be sent again now, because they were not acknowledged. */
   due(nowMs: number): { readonly nodeId: string; readonly grant: SessionGrant }[] {
     const due: { readonly nodeId: string; readonly grant: SessionGrant }[] = [];
     for (const [sessionId, kept] of this.#waiting) {
@@ -77,18 +77,24 @@ export class GrantKeeper {
       kept.sentAtMs = nowMs;
       due.push({ nodeId: kept.nodeId, grant: kept.grant });
     }
-    const refreshed: Kept[] = [];
+    return due;
+  }
+
+  /** What the nodes are to be told of the grants that they have acknowledged. */
+  standing(nowMs: number): StandingOutput[] {
+    const [oldest] = this.#standing.values();
+    if (oldest === undefined || nowMs - oldest.sentAtMs < refreshMs) return [];
+    const named: Kept[] = [];
     for (const kept of this.#standing.values()) {
-      if (nowMs - kept.sentAtMs < refreshMs) break;
-      kept.sentAtMs = nowMs;
-      refreshed.push(kept);
-      due.push({ nodeId: kept.nodeId, grant: (kept.head ??= headOf(kept.grant)) });
+      if (nowMs - kept.sentAtMs < refreshMs - refreshTogetherMs) break;
+      named.push(kept);
     }
-    for (const kept of refreshed) {
+    for (const kept of named) {
+      kept.sentAtMs = nowMs;
       this.#standing.delete(kept.grant.sessionId);
       this.#standing.set(kept.grant.sessionId, kept);
     }
-    return due;
+    return groupStanding(named);
   }
 
   #find(sessionId: string): Kept | undefined {
@@ -101,8 +107,4 @@ export class GrantKeeper {
     this.#standing.delete(sessionId);
     this.#waiting.delete(sessionId);
   }
-}
-
-function headOf({ appId, roomId, sessionId, revision, nodeBootId }: SessionGrant): SessionGrant {
-  return create(SessionGrantSchema, { appId, roomId, sessionId, revision, nodeBootId, headOnly: true });
 }

@@ -10,6 +10,7 @@ import type {
   SessionGrant,
   SessionStatus,
 } from "@parley/protocol";
+import type { StandingOutput } from "./standing-grants.ts";
 
 /** Everything that can happen to the rooms of a process. Times are arguments of `handle`. */
 export type RoomInput =
@@ -43,7 +44,7 @@ export type RoomOutput =
       readonly event: RoomEvent;
       readonly lossy: boolean;
     }
-  /** The desired state of a session; repeats included, of which those that the node has are heads only. */
+  /** The desired state of a session; repeats included, until the node has acknowledged it. */
   | {
       readonly type: "grant";
       readonly nodeId: string;
@@ -51,6 +52,7 @@ export type RoomOutput =
       /** The revision before; what is the same in both is the same object. Absent: it has none, or this is a repeat. */
       readonly before?: SessionGrant;
     }
+  | StandingOutput
   /** To be asked of the owner of another room, until it answers or `deadlineMs` has passed. */
   | { readonly type: "transfer-request"; readonly transfer: RoomTransfer; readonly deadlineMs: number };
 

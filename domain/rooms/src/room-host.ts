@@ -79,6 +79,7 @@ export class RoomHost {
     this.#endRecovery(nowMs);
     const outputs = this.#take(nowMs);
     for (const { nodeId, grant } of this.#grants.due(nowMs)) outputs.push({ type: "grant", nodeId, grant });
+    outputs.push(...this.#grants.standing(nowMs));
     return outputs;
   }
 

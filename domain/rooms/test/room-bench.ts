@@ -46,7 +46,7 @@ export class RoomBench {
     const outputs = this.host.handle(input, this.nowMs);
     for (const output of outputs) {
       this.outputs.push(output);
-      if (output.type === "grant" && !output.grant.headOnly) this.grants.set(output.grant.sessionId, output.grant);
+      if (output.type === "grant") this.grants.set(output.grant.sessionId, output.grant);
       if (output.type !== "event") continue;
       for (const connectionId of output.connectionIds) this.eventsOf(connectionId).push(output.event);
     }

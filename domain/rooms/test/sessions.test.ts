@@ -258,26 +258,49 @@ test("offers that cannot be are refused whole, and change nothing", () => {
   assert.ok(!bench.grantOf(publisher).closed, "the session that was there lives on");
 });
 
-test("grants are repeated each second until they are acknowledged, then every 10 s", () => {
+test("grants are repeated each second until they are acknowledged, then named every 10 s", () => {
   const bench = new RoomBench();
   bench.join("alice");
   bench.publish("alice");
-  const count = () => bench.outputs.filter(({ type }) => type === "grant").length;
+  const grants = () => bench.outputs.flatMap((output) => (output.type === "grant" ? [output.grant] : []));
+  const standing = () => bench.outputs.flatMap((output) => (output.type === "standing-grants" ? [output] : []));
   bench.advance(3_050);
-  assert.equal(count(), 4);
+  assert.equal(grants().length, 4);
+  assert.equal(standing().length, 0);
+  const { appId, roomId, sessionId, revision, nodeBootId } = bench.grantOf(publisher);
   bench.report(bench.grantOf(publisher));
   bench.advance(9_000);
-  assert.equal(count(), 4);
+  assert.equal(standing().length, 0);
   bench.advance(2_000);
-  assert.equal(count(), 5);
-  const grants = () => bench.outputs.flatMap((output) => (output.type === "grant" ? [output.grant] : []));
-  const { headOnly, revision, sessionId, ice } = grants().at(-1) ?? assert.fail();
-  assert.ok(headOnly && ice === undefined, "the node has the rest");
-  assert.deepEqual([sessionId, revision], [bench.grantOf(publisher).sessionId, bench.grantOf(publisher).revision]);
+  const named = { type: "standing-grants", nodeId: "node", nodeBootId };
+  assert.deepEqual(standing(), [{ ...named, rooms: [{ appId, roomId, sessions: [{ sessionId, revision }] }] }]);
+  assert.equal(grants().length, 4, "the node has the rest");
   bench.report(bench.grantOf(publisher), { acknowledgedRevision: 0n });
   bench.advance(500);
-  assert.equal(count(), 6, "a node that has lost it is told soon");
+  assert.equal(grants().length, 5, "a node that has lost it is told soon");
   assert.deepEqual(grants().at(-1), bench.grantOf(publisher), "and all of it");
+});
+
+test("many sessions are named together, each at least every 10 s", () => {
+  const bench = new RoomBench();
+  const names = Array.from({ length: 30 }, (_, index) => `member-${index}`);
+  for (const name of names) {
+    const before = new Set(bench.grants.keys());
+    bench.join(name);
+    bench.publish(name);
+    bench.report(bench.grantOf(({ sessionId }) => !before.has(sessionId)));
+    bench.advance(100);
+  }
+  const from = bench.outputs.length;
+  bench.advance(60_000);
+  const messages = bench.outputs.slice(from).flatMap((output) => (output.type === "standing-grants" ? [output] : []));
+  assert.ok(messages.length <= 30, `${messages.length} messages in a minute`);
+  const counts = new Map<string, number>();
+  for (const { sessionId } of messages.flatMap(({ rooms }) => rooms.flatMap(({ sessions }) => sessions))) {
+    counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
+  }
+  assert.equal(counts.size, names.length);
+  for (const count of counts.values()) assert.ok(count === 6 || count === 7, `${count} times in a minute`);
 });
 
 test("a node that knows a ufrag not yet granted gets the grant by it", () => {

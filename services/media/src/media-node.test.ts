@@ -108,24 +108,26 @@ describe("media node", () => {
       assert.equal(world.plane.peers.size, 0);
     });
 
-    it("the head of a grant keeps the session; of one that is not here, it is said so, and the whole of it opens it", async () => {
+    it("named as standing it is kept; of one that is not here, it is said so, and the whole of it opens it", async () => {
       await world.grant({ sessionId: "p" });
+      await world.pass(5_000);
       const statuses = world.statusCount("p");
-      const head = { revision: 1n, ice: undefined, dtls: undefined, codecs: [], extensions: [], headOnly: true };
       for (let turn = 0; turn < 4; turn += 1) {
-        await world.grant({ sessionId: "p", ...head });
+        await world.confirm({ sessionId: "p", revision: 1n });
         assert.equal(world.node.sessions, 1);
-        assert.ok(world.statusCount("p") <= statuses + 4 * turn, "no answer is needed");
+        if (turn === 0) assert.equal(world.statusCount("p"), statuses, "no answer is needed");
         await world.pass(10_000);
       }
-      await world.grant({ sessionId: "q", ...head });
+      await world.confirm({ sessionId: "q", revision: 1n });
       assert.equal(world.status("q").acknowledgedRevision, 0n);
       assert.equal(world.status("q").state, SessionState.UNSPECIFIED);
       assert.equal(world.node.sessions, 1);
       await world.grant({ sessionId: "q" });
       assert.equal(world.status("q").acknowledgedRevision, 1n);
-      await world.grant({ sessionId: "q", ...head, revision: 2n });
+      await world.confirm({ sessionId: "q", revision: 2n });
       assert.equal(world.status("q").acknowledgedRevision, 1n);
+      await world.confirm({ sessionId: "q", revision: 1n, nodeBootId: world.node.bootId + 1n });
+      assert.equal(world.status("q").reason, errorNumber("session-lost"));
     });
 
     it("nobody repeats it for 35 s: it is forgotten", async () => {

@@ -1,8 +1,9 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import {
   BindingTable,
   type DtlsCertificate,
   type Grant,
+  type GrantHead,
   type GrantVerdict,
   GrantTable,
   type GrantTableOptions,
@@ -35,9 +36,9 @@ import {
   SuccessiveCodec,
   errorNumber,
   GrantsWantedSchema,
+  StandingGrantsSchema,
   SessionState,
   type Encoded,
-  type GrantsWanted,
   type SessionGrant,
 } from "@parley/protocol";
 import { LevelWatch } from "./level-watch.ts";
@@ -157,6 +158,7 @@ class Node implements MediaNode {
     plane.onEvents((events) => this.#takeEvents(events));
     this.#subscriptions = [
       bus.subscribe(subjects.mediaGrant(nodeId), ({ payload }) => this.#takeGrant(payload)),
+      bus.subscribe(subjects.mediaStanding(nodeId), ({ payload }) => this.#takeStanding(payload)),
       bus.subscribe(subjects.mediaGrantsWanted, ({ payload }) => this.#publishGrants(payload)),
     ];
     this.#timers = [
@@ -244,15 +246,43 @@ class Node implements MediaNode {
         this.#publishRefusal(grant, verdict);
         break;
       case "lacking":
-        if (host !== undefined) this.#loop.touch(host);
-        else this.#publishLack(grant);
-        break;
       case "stands":
       case "stale":
       case "malformed":
         break;
     }
     this.#loop.flush();
+  }
+
+  /** What signaling believes to be here: only where it is wrong there is something to say. */
+  #takeStanding(payload: Uint8Array): void {
+    const standing = read(StandingGrantsSchema, payload);
+    if (standing === undefined) {
+      this.#metrics.countGrant("malformed");
+      return;
+    }
+    const { nodeBootId, fence, rooms } = standing;
+    if (!this.#fences.admits(fence)) {
+      this.#metrics.countGrant("fenced");
+      return;
+    }
+    const nowMs = this.#deps.clock.monoMs();
+    for (const { appId, roomId, sessions } of rooms) {
+      for (const { sessionId, revision } of sessions) {
+        const head = { appId, roomId, sessionId, revision, nodeBootId };
+        const verdict = this.#grants.confirm(head, nowMs);
+        this.#metrics.countGrant(verdict.type);
+        if (verdict.type === "refuse") this.#publishRefusal(head, verdict);
+        else if (verdict.type === "lacking") this.#sayLacking(head);
+      }
+    }
+    this.#loop.flush();
+  }
+
+  #sayLacking(head: GrantHead): void {
+    const host = this.#hosts.get(head.sessionId);
+    if (host !== undefined) this.#loop.touch(host);
+    else this.#publishLack(head);
   }
 
   /** Undefined: not a SessionGrant. The bus is ours, but a message may be of another version. */
@@ -340,7 +370,7 @@ class Node implements MediaNode {
 
   #publishGrants(payload: Uint8Array): void {
     // A new owner of the rooms asks: from now on the former one is not listened to.
-    const wanted = readWanted(payload);
+    const wanted = read(GrantsWantedSchema, payload);
     if (wanted === undefined || !this.#fences.admits(wanted.fence)) return;
     for (const host of this.#hosts.values()) {
       this.#deps.bus.publish(subjects.mediaGrantsHeld, host.granted.bytes);
@@ -354,12 +384,12 @@ class Node implements MediaNode {
     this.#send(appId, roomId, { ...host.machine.report(), sessionId });
   }
 
-  #publishRefusal({ appId, roomId, sessionId }: Grant, refusal: Extract<GrantVerdict, { type: "refuse" }>): void {
+  #publishRefusal({ appId, roomId, sessionId }: GrantHead, refusal: Extract<GrantVerdict, { type: "refuse" }>): void {
     const { state, reason, revision } = refusal;
     this.#send(appId, roomId, { sessionId, acknowledgedRevision: revision, state, reason: errorNumber(reason) });
   }
 
-  #publishLack({ appId, roomId, sessionId }: Grant): void {
+  #publishLack({ appId, roomId, sessionId }: GrantHead): void {
     this.#send(appId, roomId, { sessionId, acknowledgedRevision: 0n, state: SessionState.UNSPECIFIED });
   }
 
@@ -370,9 +400,10 @@ class Node implements MediaNode {
   }
 }
 
-function readWanted(payload: Uint8Array): GrantsWanted | undefined {
+/** Undefined: it cannot be read. */
+function read<S extends DescMessage>(schema: S, payload: Uint8Array): MessageShape<S> | undefined {
   try {
-    return fromBinary(GrantsWantedSchema, payload);
+    return fromBinary(schema, payload);
   } catch {
     return undefined;
   }

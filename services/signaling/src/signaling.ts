@@ -36,6 +36,7 @@ import {
   RoomTransferSchema,
   SessionGrantSchema,
   SessionStatusSchema,
+  StandingGrantsSchema,
   type Fence,
   type RoomCommand,
   type SessionGrant,
@@ -295,6 +296,12 @@ class RoomOwner implements Signaling {
       case "grant":
         bus.publish(subjects.mediaGrant(output.nodeId), this.#grantBytes(output.grant, output.before));
         break;
+      case "standing-grants": {
+        const { nodeId, nodeBootId, rooms } = output;
+        const standing = create(StandingGrantsSchema, { nodeBootId, rooms: [...rooms], ...this.#fenced() });
+        bus.publish(subjects.mediaStanding(nodeId), toBinary(StandingGrantsSchema, standing));
+        break;
+      }
       case "event":
         this.#publishEvent(output);
         break;

@@ -27,7 +27,6 @@ function grantOf(sessionId: string, revision: bigint, more: Partial<Grant> = {})
     slots: [],
     closed: false,
     ownerState: new Uint8Array(0),
-    headOnly: false,
     ...more,
   };
 }
@@ -62,24 +61,22 @@ describe("grant table", () => {
     assert.equal(table.accept(grantOf("s", 6n), 60_000).type, "open");
   });
 
-  it("takes the head of a grant for a repeat of what is here, and never for the grant itself", () => {
+  it("confirms what is here, says what is lacking, and opens nothing by that", () => {
     const table = new GrantTable(1n);
-    const headOf = (revision: bigint): Grant => ({
-      ...grantOf("s", revision),
-      ice: undefined,
-      dtls: undefined,
-      headOnly: true,
-    });
-    assert.deepEqual(table.accept(headOf(1n), 0), { type: "lacking", revision: 0n });
+    const confirm = (revision: bigint, nowMs = 0) => table.confirm(grantOf("s", revision), nowMs);
+    assert.deepEqual(confirm(1n), { type: "lacking", revision: 0n });
     assert.equal(table.size, 0);
     table.accept(grantOf("s", 2n), 0);
-    assert.equal(table.accept(headOf(1n), 0).type, "stale");
-    assert.deepEqual(table.accept(headOf(3n), 0), { type: "lacking", revision: 2n });
-    assert.equal(table.accept(headOf(2n), 20_000).type, "stands");
+    assert.equal(confirm(1n).type, "stale");
+    assert.deepEqual(confirm(3n), { type: "lacking", revision: 2n });
+    assert.equal(confirm(2n, 20_000).type, "stands");
     assert.deepEqual(table.sweep(DEFAULT_GRANT_TABLE_OPTIONS.forgottenAfterMs), []);
     assert.equal(table.sessionOfUfrag("s-2"), "s");
+    assert.equal(table.confirm({ ...grantOf("s", 2n), roomId: "another" }, 0).type, "malformed");
+    assert.equal(table.confirm({ ...grantOf("s", 2n), nodeBootId: 2n }, 0).type, "refuse");
     table.accept(grantOf("s", 4n, { closed: true }), 20_000);
-    assert.equal(table.accept(headOf(4n), 20_000).type, "refuse");
+    const closed = { type: "refuse", state: SessionState.CLOSED, reason: "session-closed", revision: 5n };
+    assert.deepEqual(confirm(5n, 20_000), closed);
   });
 
   it("forgets what nobody repeats, and only that", () => {

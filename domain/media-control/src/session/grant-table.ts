@@ -4,7 +4,7 @@ import { isOpenGrant, type OpenGrant } from "./session-machine.ts";
 
 export interface GrantTableOptions {
   readonly maxSessions: number;
-  /** Signaling repeats a living session's grant every 10 s; three may be lost. */
+  /** Signaling names a living session every 10 s; three may be lost. */
   readonly forgottenAfterMs: number;
   /** How long a closed session is remembered, so that a late repeat does not open it again. */
   readonly closedMemoryMs: number;
@@ -23,9 +23,9 @@ export type GrantVerdict =
   | { readonly type: "apply"; readonly grant: Grant }
   /** The revision that is applied already: acknowledge again. */
   | { readonly type: "repeat" }
-  /** The same, said by the head only: signaling knows that it is here. */
+  /** The same, and signaling knows that it is here. */
   | { readonly type: "stands" }
-  /** The head of a grant that is not here, or of a newer revision: say what is here (0: nothing), and the whole of it comes. */
+  /** It is not here, or not in this revision: say what is here (0: nothing), and the whole of it comes. */
   | { readonly type: "lacking"; readonly revision: bigint }
   /** An older revision, overtaken on its way. */
   | { readonly type: "stale" }
@@ -38,6 +38,9 @@ export type GrantVerdict =
       readonly revision: bigint;
     }
   | { readonly type: "malformed" };
+
+/** Which grant is meant, without what it grants. */
+export type GrantHead = Pick<Grant, "appId" | "roomId" | "sessionId" | "revision" | "nodeBootId">;
 
 interface Entry {
   grant: Grant;
@@ -73,28 +76,47 @@ export class GrantTable {
   }
 
   accept(grant: Grant, nowMs: number): GrantVerdict {
-    if (grant.sessionId === "") return { type: "malformed" };
-    // Session ids are minted, so one is never used for another tenant's session; a grant that tries is not from signaling.
+    const refusal = this.#check(grant);
+    if (refusal !== undefined) return refusal;
     const entry = this.#entries.get(grant.sessionId);
-    if (entry !== undefined && (entry.grant.appId !== grant.appId || entry.grant.roomId !== grant.roomId)) {
-      return { type: "malformed" };
-    }
-    if (grant.nodeBootId !== 0n && grant.nodeBootId !== this.#bootId) {
-      return { type: "refuse", state: SessionState.FAILED, reason: "session-lost", revision: grant.revision };
-    }
     return entry === undefined ? this.#acceptNew(grant, nowMs) : this.#acceptKnown(entry, grant, nowMs);
+  }
+
+  /** Signaling still wants what it believes to be here. */
+  confirm(head: GrantHead, nowMs: number): GrantVerdict {
+    const refusal = this.#check(head);
+    if (refusal !== undefined) return refusal;
+    const { sessionId, revision } = head;
+    const entry = this.#entries.get(sessionId);
+    if (entry === undefined) return this.#closedAlready(head) ?? { type: "lacking", revision: 0n };
+    entry.heardAtMs = nowMs;
+    if (revision < entry.grant.revision) return { type: "stale" };
+    return revision === entry.grant.revision ? { type: "stands" } : { type: "lacking", revision: entry.grant.revision };
+  }
+
+  /** Session ids are minted, so one is never used for another tenant's session; a grant that tries is not from signaling. */
+  #check({ appId, roomId, sessionId, nodeBootId, revision }: GrantHead): GrantVerdict | undefined {
+    if (sessionId === "") return { type: "malformed" };
+    const there = this.#entries.get(sessionId)?.grant;
+    if (there !== undefined && (there.appId !== appId || there.roomId !== roomId)) return { type: "malformed" };
+    if (nodeBootId === 0n || nodeBootId === this.#bootId) return undefined;
+    return { type: "refuse", state: SessionState.FAILED, reason: "session-lost", revision };
+  }
+
+  #closedAlready({ sessionId, revision }: GrantHead): GrantVerdict | undefined {
+    const closed = this.#closed.get(sessionId);
+    if (closed === undefined) return undefined;
+    if (revision > closed.revision) closed.revision = revision;
+    return { type: "refuse", state: SessionState.CLOSED, reason: "session-closed", revision: closed.revision };
   }
 
   #acceptNew(grant: Grant, nowMs: number): GrantVerdict {
     const { revision } = grant;
-    const closed = this.#closed.get(grant.sessionId);
-    if (closed !== undefined || grant.closed) {
-      if (closed === undefined) this.#closed.set(grant.sessionId, { revision, atMs: nowMs });
-      else if (revision > closed.revision) closed.revision = revision;
-      const highest = closed?.revision ?? revision;
-      return { type: "refuse", state: SessionState.CLOSED, reason: "session-closed", revision: highest };
+    if (grant.closed && !this.#closed.has(grant.sessionId)) {
+      this.#closed.set(grant.sessionId, { revision, atMs: nowMs });
     }
-    if (grant.headOnly) return { type: "lacking", revision: 0n };
+    const refusal = this.#closedAlready(grant);
+    if (refusal !== undefined) return refusal;
     if (!isOpenGrant(grant)) return { type: "malformed" };
     if (this.draining) return { type: "refuse", state: SessionState.FAILED, reason: "draining", revision };
     if (this.#entries.size >= this.#options.maxSessions) {
@@ -108,8 +130,7 @@ export class GrantTable {
   #acceptKnown(entry: Entry, grant: Grant, nowMs: number): GrantVerdict {
     entry.heardAtMs = nowMs;
     if (grant.revision < entry.grant.revision) return { type: "stale" };
-    if (grant.revision === entry.grant.revision) return { type: grant.headOnly ? "stands" : "repeat" };
-    if (grant.headOnly) return { type: "lacking", revision: entry.grant.revision };
+    if (grant.revision === entry.grant.revision) return { type: "repeat" };
     if (!grant.closed && !isOpenGrant(grant)) return { type: "malformed" };
     this.#dropUfrags(entry.grant);
     if (grant.closed) {

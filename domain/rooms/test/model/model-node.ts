@@ -7,6 +7,9 @@ import {
   type SessionGrant,
   type SessionStatus,
 } from "@parley/protocol";
+import type { RoomOutput } from "../../src/index.ts";
+
+type StandingOutput = Extract<RoomOutput, { type: "standing-grants" }>;
 
 /** A media node as far as desired state goes: the highest revision wins, closed sessions stay closed. */
 export class ModelNode {
@@ -19,9 +22,20 @@ export class ModelNode {
     const grant = fromBinary(SessionGrantSchema, bytes);
     if (grant.nodeBootId !== this.bootId) return undefined;
     const there = this.#grants.get(grant.sessionId);
-    if (grant.headOnly) return this.#statusOf(there ?? { ...grant, revision: 0n });
     if (there === undefined || there.revision < grant.revision) this.#grants.set(grant.sessionId, grant);
     return this.#statusOf(this.#grants.get(grant.sessionId) ?? grant);
+  }
+
+  /** What is said of those sessions in a standing list that are not here as it says. */
+  confirm({ nodeBootId, rooms }: StandingOutput): SessionStatus[] {
+    if (nodeBootId !== this.bootId) return [];
+    return rooms.flatMap(({ appId, roomId, sessions }) =>
+      sessions.flatMap(({ sessionId, revision }) => {
+        const there = this.#grants.get(sessionId);
+        if (there !== undefined && there.revision >= revision && !there.closed) return [];
+        return this.#statusOf(there ?? create(SessionGrantSchema, { appId, roomId, sessionId }));
+      }),
+    );
   }
 
   /** The announcements of living sessions, each second. */

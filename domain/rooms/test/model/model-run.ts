@@ -9,6 +9,7 @@ import {
   type RoomCommand,
   type RoomCommandReply,
   type RoomTransfer,
+  type SessionStatus,
   type RoomTransferReply,
   type Snapshot,
 } from "@parley/protocol";
@@ -229,6 +230,10 @@ export class ModelRun {
       if (output.type === "grant") {
         const bytes = grantBytes(output.grant);
         this.#network.send("grant", grants, () => this.#grantArrives(bytes));
+      } else if (output.type === "standing-grants") {
+        this.#network.send("grant", grants, () => {
+          for (const status of this.#node.confirm(output)) this.#statusLeaves(status);
+        });
       } else if (output.type === "event") {
         for (const connectionId of output.connectionIds) {
           this.#network.send(connectionId, events, () => this.#clientOf(connectionId)?.heard(output.event));
@@ -289,9 +294,11 @@ export class ModelRun {
 
   #grantArrives(bytes: Uint8Array): void {
     const status = this.#node.take(bytes);
-    if (status !== undefined) {
-      this.#network.send("status", grants, () => this.#handle({ type: "session-status", status }));
-    }
+    if (status !== undefined) this.#statusLeaves(status);
+  }
+
+  #statusLeaves(status: SessionStatus): void {
+    this.#network.send("status", grants, () => this.#handle({ type: "session-status", status }));
   }
 
   #replyArrives(asked: Asked, bytes: Uint8Array): void {

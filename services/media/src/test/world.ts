@@ -12,6 +12,7 @@ import {
   SessionGrantSchema,
   type SessionStatus,
   SessionStatusSchema,
+  StandingGrantsSchema,
 } from "@parley/protocol";
 import {
   FakeMediaPlane,
@@ -124,6 +125,15 @@ export class World {
 
   async grant(init: GrantInit): Promise<void> {
     this.bus.publish(subjects.mediaGrant("node"), this.grantBytes(init));
+    await this.settle();
+  }
+
+  /** Signaling still wants it. */
+  async confirm(named: { sessionId: string; revision: bigint; nodeBootId?: bigint }): Promise<void> {
+    const { sessionId, revision, nodeBootId = this.node.bootId } = named;
+    const standing = { nodeBootId, rooms: [{ appId: "app", roomId: "room", sessions: [{ sessionId, revision }] }] };
+    const payload = toBinary(StandingGrantsSchema, create(StandingGrantsSchema, standing));
+    this.bus.publish(subjects.mediaStanding("node"), payload);
     await this.settle();
   }
 

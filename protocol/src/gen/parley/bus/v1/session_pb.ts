@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/bus/v1/session.proto.
  */
 export const file_parley_bus_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXJsZXkvYnVzL3YxL3Nlc3Npb24ucHJvdG8SDXBhcmxleS5idXMudjEiwwEKEE5vZGVBbm5vdW5jZW1lbnQSDwoHbm9kZV9pZBgBIAEoCRIPCgdib290X2lkGAIgASgEEi4KCWFkZHJlc3NlcxgDIAMoCzIbLnBhcmxleS5idXMudjEuTWVkaWFBZGRyZXNzEhgKEGR0bHNfZmluZ2VycHJpbnQYBCABKAwSEAoIc2Vzc2lvbnMYBSABKA0SDAoEbG9hZBgGIAEoAhIQCghkcmFpbmluZxgHIAEoCBIRCglsb2NhbF9pcHMYCCADKAkiPgoMTWVkaWFBZGRyZXNzEgoKAmlwGAEgASgJEhAKCHVkcF9wb3J0GAIgASgNEhAKCHRjcF9wb3J0GAMgASgNIt4DCgxTZXNzaW9uR3JhbnQSDgoGYXBwX2lkGAEgASgJEg8KB3Jvb21faWQYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCRIQCghyZXZpc2lvbhgEIAEoBBIUCgxub2RlX2Jvb3RfaWQYBSABKAQSKQoDaWNlGAYgASgLMhwucGFybGV5LmJ1cy52MS5JY2VQYXJhbWV0ZXJzEisKBGR0bHMYByABKAsyHS5wYXJsZXkuYnVzLnYxLkR0bHNQYXJhbWV0ZXJzEi4KBmNvZGVjcxgIIAMoCzIeLnBhcmxleS5idXMudjEuQ29kZWNQYXJhbWV0ZXJzEjkKCmV4dGVuc2lvbnMYCSADKAsyJS5wYXJsZXkuYnVzLnYxLkhlYWRlckV4dGVuc2lvbk1hcHBpbmcSLQoIcmVjZWl2ZXMYCiADKAsyGy5wYXJsZXkuYnVzLnYxLlJlY2VpdmVUcmFjaxIiCgVzbG90cxgLIAMoCzITLnBhcmxleS5idXMudjEuU2xvdBIOCgZjbG9zZWQYDCABKAgSEwoLb3duZXJfc3RhdGUYDSABKAwSIwoFZmVuY2UYDiABKAsyFC5wYXJsZXkuYnVzLnYxLkZlbmNlEhEKCWhlYWRfb25seRgPIAEoCCLJAQoNSWNlUGFyYW1ldGVycxITCgtsb2NhbF91ZnJhZxgBIAEoCRIWCg5sb2NhbF9wYXNzd29yZBgCIAEoCRIUCgxyZW1vdGVfdWZyYWcYAyABKAkSFwoPcmVtb3RlX3Bhc3N3b3JkGAQgASgJEhwKFHByZXZpb3VzX2xvY2FsX3VmcmFnGAUgASgJEh8KF3ByZXZpb3VzX2xvY2FsX3Bhc3N3b3JkGAYgASgJEh0KFXByZXZpb3VzX3JlbW90ZV91ZnJhZxgHIAEoCSJfCg5EdGxzUGFyYW1ldGVycxI3ChNyZW1vdGVfZmluZ2VycHJpbnRzGAEgAygLMhoucGFybGV5LmJ1cy52MS5GaW5nZXJwcmludBIUCgxsb2NhbF9hY3RpdmUYAiABKAgiLwoLRmluZ2VycHJpbnQSEQoJYWxnb3JpdGhtGAEgASgJEg0KBXZhbHVlGAIgASgMItsBCg9Db2RlY1BhcmFtZXRlcnMSFAoMcGF5bG9hZF90eXBlGAEgASgNEiMKBWNvZGVjGAIgASgOMhQucGFybGV5LmJ1cy52MS5Db2RlYxIVCg1jbG9ja19yYXRlX2h6GAMgASgNEhAKCGNoYW5uZWxzGAQgASgNEgwKBGZtdHAYBSABKAkSGAoQcnR4X3BheWxvYWRfdHlwZRgGIAEoDRIMCgRuYWNrGAcgASgIEgsKA3BsaRgIIAEoCBILCgNmaXIYCSABKAgSFAoMdHJhbnNwb3J0X2NjGAogASgIIlcKFkhlYWRlckV4dGVuc2lvbk1hcHBpbmcSCgoCaWQYASABKA0SMQoJZXh0ZW5zaW9uGAIgASgOMh4ucGFybGV5LmJ1cy52MS5IZWFkZXJFeHRlbnNpb24iqQEKDFJlY2VpdmVUcmFjaxILCgNtaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnBhcmxleS5idXMudjEuTWVkaWFLaW5kEhEKCXN0cmVhbV9pZBgDIAEoDRIVCg1wYXlsb2FkX3R5cGVzGAQgAygNEioKCWVuY29kaW5ncxgFIAMoCzIXLnBhcmxleS5idXMudjEuRW5jb2RpbmcSDgoGcGF1c2VkGAYgASgIIjcKCEVuY29kaW5nEgwKBHNzcmMYASABKA0SEAoIcnR4X3NzcmMYAiABKA0SCwoDcmlkGAMgASgJIpsBCgRTbG90EgsKA21pZBgBIAEoCRImCgRraW5kGAIgASgOMhgucGFybGV5LmJ1cy52MS5NZWRpYUtpbmQSDAoEc3NyYxgDIAEoDRIQCghydHhfc3NyYxgEIAEoDRIVCg1wYXlsb2FkX3R5cGVzGAUgAygNEicKB2JpbmRpbmcYBiABKAsyFi5wYXJsZXkuYnVzLnYxLkJpbmRpbmciUQoHQmluZGluZxIcChRwdWJsaXNoZXJfc2Vzc2lvbl9pZBgBIAEoCRIVCg1wdWJsaXNoZXJfbWlkGAIgASgJEhEKCXN0cmVhbV9pZBgDIAEoDSLdAgoNU2Vzc2lvblN0YXR1cxIOCgZhcHBfaWQYASABKAkSDwoHcm9vbV9pZBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEg8KB25vZGVfaWQYBCABKAkSFAoMbm9kZV9ib290X2lkGAUgASgEEh0KFWFja25vd2xlZGdlZF9yZXZpc2lvbhgGIAEoBBIqCgVzdGF0ZRgHIAEoDjIbLnBhcmxleS5idXMudjEuU2Vzc2lvblN0YXRlEg4KBnJlYXNvbhgIIAEoDRIqCgZ0cmFja3MYCSADKAsyGi5wYXJsZXkuYnVzLnYxLlRyYWNrU3RhdHVzEigKBXNsb3RzGAogAygLMhkucGFybGV5LmJ1cy52MS5TbG90U3RhdHVzEg4KBnJ0dF9tcxgLIAEoAhIvCghkZWxpdmVyeRgMIAEoCzIdLnBhcmxleS5idXMudjEuRGVsaXZlcnlTdGF0dXMiUgoORGVsaXZlcnlTdGF0dXMSEwoLYml0cmF0ZV9icHMYASABKA0SEgoKbG9zc19yYXRpbxgCIAEoAhIXCg9wYWNpbmdfZGVsYXlfbXMYAyABKAIioQEKC1RyYWNrU3RhdHVzEgsKA21pZBgBIAEoCRIMCgRsaXZlGAIgASgIEiMKBWNvZGVjGAMgASgOMhQucGFybGV5LmJ1cy52MS5Db2RlYxIUCgxwYXlsb2FkX3R5cGUYBCABKA0SEwoLYml0cmF0ZV9icHMYBSABKA0SEwoLYXVkaW9fbGV2ZWwYBiABKA0SEgoKbG9zc19yYXRpbxgHIAEoAiJjCgtBdWRpb0xldmVscxIPCgdub2RlX2lkGAEgASgJEhQKDG5vZGVfYm9vdF9pZBgCIAEoBBItCgVyb29tcxgDIAMoCzIeLnBhcmxleS5idXMudjEuUm9vbUF1ZGlvTGV2ZWxzImIKD1Jvb21BdWRpb0xldmVscxIOCgZhcHBfaWQYASABKAkSDwoHcm9vbV9pZBgCIAEoCRIuCgZ0cmFja3MYAyADKAsyHi5wYXJsZXkuYnVzLnYxLlRyYWNrQXVkaW9MZXZlbCJBCg9UcmFja0F1ZGlvTGV2ZWwSEgoKc2Vzc2lvbl9pZBgBIAEoCRILCgNtaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0iZAoKU2xvdFN0YXR1cxILCgNtaWQYASABKAkSEQoJc3RyZWFtX2lkGAIgASgNEg0KBWVycm9yGAMgASgNEhMKC2JpdHJhdGVfYnBzGAQgASgNEhIKCmxvc3NfcmF0aW8YBSABKAIiNAoMR3JhbnRSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEwoLbG9jYWxfdWZyYWcYAiABKAkiMwoMR3JhbnRzV2FudGVkEiMKBWZlbmNlGAEgASgLMhQucGFybGV5LmJ1cy52MS5GZW5jZSpTCglNZWRpYUtpbmQSGgoWTUVESUFfS0lORF9VTlNQRUNJRklFRBAAEhQKEE1FRElBX0tJTkRfQVVESU8QARIUChBNRURJQV9LSU5EX1ZJREVPEAIqigEKBUNvZGVjEhUKEUNPREVDX1VOU1BFQ0lGSUVEEAASDgoKQ09ERUNfT1BVUxABEg0KCUNPREVDX1ZQOBACEg0KCUNPREVDX1ZQORADEg4KCkNPREVDX0gyNjQQBBIOCgpDT0RFQ19IMjY1EAUSDQoJQ09ERUNfQVYxEAYSDQoJQ09ERUNfUkVEEAcq3gMKD0hlYWRlckV4dGVuc2lvbhIgChxIRUFERVJfRVhURU5TSU9OX1VOU1BFQ0lGSUVEEAASGAoUSEVBREVSX0VYVEVOU0lPTl9NSUQQARIYChRIRUFERVJfRVhURU5TSU9OX1JJRBACEiEKHUhFQURFUl9FWFRFTlNJT05fUkVQQUlSRURfUklEEAMSIQodSEVBREVSX0VYVEVOU0lPTl9UUkFOU1BPUlRfQ0MQBBIiCh5IRUFERVJfRVhURU5TSU9OX0FCU19TRU5EX1RJTUUQBRIgChxIRUFERVJfRVhURU5TSU9OX0FVRElPX0xFVkVMEAYSJgoiSEVBREVSX0VYVEVOU0lPTl9WSURFT19PUklFTlRBVElPThAHEiIKHkhFQURFUl9FWFRFTlNJT05fUExBWU9VVF9ERUxBWRAIEiUKIUhFQURFUl9FWFRFTlNJT05fQUJTX0NBUFRVUkVfVElNRRAJEioKJkhFQURFUl9FWFRFTlNJT05fREVQRU5ERU5DWV9ERVNDUklQVE9SEAoSJwojSEVBREVSX0VYVEVOU0lPTl9WSURFT19DT05URU5UX1RZUEUQCxIhCh1IRUFERVJfRVhURU5TSU9OX1ZJREVPX1RJTUlORxAMKrMBCgxTZXNzaW9uU3RhdGUSHQoZU0VTU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVNFU1NJT05fU1RBVEVfTkVXEAESHAoYU0VTU0lPTl9TVEFURV9DT05ORUNUSU5HEAISGwoXU0VTU0lPTl9TVEFURV9DT05ORUNURUQQAxIYChRTRVNTSU9OX1NUQVRFX0ZBSUxFRBAEEhgKFFNFU1NJT05fU1RBVEVfQ0xPU0VEEAViBnByb3RvMw", [file_parley_bus_v1_fence]);
+  fileDesc("ChtwYXJsZXkvYnVzL3YxL3Nlc3Npb24ucHJvdG8SDXBhcmxleS5idXMudjEiwwEKEE5vZGVBbm5vdW5jZW1lbnQSDwoHbm9kZV9pZBgBIAEoCRIPCgdib290X2lkGAIgASgEEi4KCWFkZHJlc3NlcxgDIAMoCzIbLnBhcmxleS5idXMudjEuTWVkaWFBZGRyZXNzEhgKEGR0bHNfZmluZ2VycHJpbnQYBCABKAwSEAoIc2Vzc2lvbnMYBSABKA0SDAoEbG9hZBgGIAEoAhIQCghkcmFpbmluZxgHIAEoCBIRCglsb2NhbF9pcHMYCCADKAkiPgoMTWVkaWFBZGRyZXNzEgoKAmlwGAEgASgJEhAKCHVkcF9wb3J0GAIgASgNEhAKCHRjcF9wb3J0GAMgASgNItwDCgxTZXNzaW9uR3JhbnQSDgoGYXBwX2lkGAEgASgJEg8KB3Jvb21faWQYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCRIQCghyZXZpc2lvbhgEIAEoBBIUCgxub2RlX2Jvb3RfaWQYBSABKAQSKQoDaWNlGAYgASgLMhwucGFybGV5LmJ1cy52MS5JY2VQYXJhbWV0ZXJzEisKBGR0bHMYByABKAsyHS5wYXJsZXkuYnVzLnYxLkR0bHNQYXJhbWV0ZXJzEi4KBmNvZGVjcxgIIAMoCzIeLnBhcmxleS5idXMudjEuQ29kZWNQYXJhbWV0ZXJzEjkKCmV4dGVuc2lvbnMYCSADKAsyJS5wYXJsZXkuYnVzLnYxLkhlYWRlckV4dGVuc2lvbk1hcHBpbmcSLQoIcmVjZWl2ZXMYCiADKAsyGy5wYXJsZXkuYnVzLnYxLlJlY2VpdmVUcmFjaxIiCgVzbG90cxgLIAMoCzITLnBhcmxleS5idXMudjEuU2xvdBIOCgZjbG9zZWQYDCABKAgSEwoLb3duZXJfc3RhdGUYDSABKAwSIwoFZmVuY2UYDiABKAsyFC5wYXJsZXkuYnVzLnYxLkZlbmNlSgQIDxAQUgloZWFkX29ubHkifQoOU3RhbmRpbmdHcmFudHMSFAoMbm9kZV9ib290X2lkGAEgASgEEjAKBXJvb21zGAIgAygLMiEucGFybGV5LmJ1cy52MS5Sb29tU3RhbmRpbmdHcmFudHMSIwoFZmVuY2UYAyABKAsyFC5wYXJsZXkuYnVzLnYxLkZlbmNlImUKElJvb21TdGFuZGluZ0dyYW50cxIOCgZhcHBfaWQYASABKAkSDwoHcm9vbV9pZBgCIAEoCRIuCghzZXNzaW9ucxgDIAMoCzIcLnBhcmxleS5idXMudjEuU3RhbmRpbmdHcmFudCI1Cg1TdGFuZGluZ0dyYW50EhIKCnNlc3Npb25faWQYASABKAkSEAoIcmV2aXNpb24YAiABKAQiyQEKDUljZVBhcmFtZXRlcnMSEwoLbG9jYWxfdWZyYWcYASABKAkSFgoObG9jYWxfcGFzc3dvcmQYAiABKAkSFAoMcmVtb3RlX3VmcmFnGAMgASgJEhcKD3JlbW90ZV9wYXNzd29yZBgEIAEoCRIcChRwcmV2aW91c19sb2NhbF91ZnJhZxgFIAEoCRIfChdwcmV2aW91c19sb2NhbF9wYXNzd29yZBgGIAEoCRIdChVwcmV2aW91c19yZW1vdGVfdWZyYWcYByABKAkiXwoORHRsc1BhcmFtZXRlcnMSNwoTcmVtb3RlX2ZpbmdlcnByaW50cxgBIAMoCzIaLnBhcmxleS5idXMudjEuRmluZ2VycHJpbnQSFAoMbG9jYWxfYWN0aXZlGAIgASgIIi8KC0ZpbmdlcnByaW50EhEKCWFsZ29yaXRobRgBIAEoCRINCgV2YWx1ZRgCIAEoDCLbAQoPQ29kZWNQYXJhbWV0ZXJzEhQKDHBheWxvYWRfdHlwZRgBIAEoDRIjCgVjb2RlYxgCIAEoDjIULnBhcmxleS5idXMudjEuQ29kZWMSFQoNY2xvY2tfcmF0ZV9oehgDIAEoDRIQCghjaGFubmVscxgEIAEoDRIMCgRmbXRwGAUgASgJEhgKEHJ0eF9wYXlsb2FkX3R5cGUYBiABKA0SDAoEbmFjaxgHIAEoCBILCgNwbGkYCCABKAgSCwoDZmlyGAkgASgIEhQKDHRyYW5zcG9ydF9jYxgKIAEoCCJXChZIZWFkZXJFeHRlbnNpb25NYXBwaW5nEgoKAmlkGAEgASgNEjEKCWV4dGVuc2lvbhgCIAEoDjIeLnBhcmxleS5idXMudjEuSGVhZGVyRXh0ZW5zaW9uIqkBCgxSZWNlaXZlVHJhY2sSCwoDbWlkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5wYXJsZXkuYnVzLnYxLk1lZGlhS2luZBIRCglzdHJlYW1faWQYAyABKA0SFQoNcGF5bG9hZF90eXBlcxgEIAMoDRIqCgllbmNvZGluZ3MYBSADKAsyFy5wYXJsZXkuYnVzLnYxLkVuY29kaW5nEg4KBnBhdXNlZBgGIAEoCCI3CghFbmNvZGluZxIMCgRzc3JjGAEgASgNEhAKCHJ0eF9zc3JjGAIgASgNEgsKA3JpZBgDIAEoCSKbAQoEU2xvdBILCgNtaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnBhcmxleS5idXMudjEuTWVkaWFLaW5kEgwKBHNzcmMYAyABKA0SEAoIcnR4X3NzcmMYBCABKA0SFQoNcGF5bG9hZF90eXBlcxgFIAMoDRInCgdiaW5kaW5nGAYgASgLMhYucGFybGV5LmJ1cy52MS5CaW5kaW5nIlEKB0JpbmRpbmcSHAoUcHVibGlzaGVyX3Nlc3Npb25faWQYASABKAkSFQoNcHVibGlzaGVyX21pZBgCIAEoCRIRCglzdHJlYW1faWQYAyABKA0i3QIKDVNlc3Npb25TdGF0dXMSDgoGYXBwX2lkGAEgASgJEg8KB3Jvb21faWQYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCRIPCgdub2RlX2lkGAQgASgJEhQKDG5vZGVfYm9vdF9pZBgFIAEoBBIdChVhY2tub3dsZWRnZWRfcmV2aXNpb24YBiABKAQSKgoFc3RhdGUYByABKA4yGy5wYXJsZXkuYnVzLnYxLlNlc3Npb25TdGF0ZRIOCgZyZWFzb24YCCABKA0SKgoGdHJhY2tzGAkgAygLMhoucGFybGV5LmJ1cy52MS5UcmFja1N0YXR1cxIoCgVzbG90cxgKIAMoCzIZLnBhcmxleS5idXMudjEuU2xvdFN0YXR1cxIOCgZydHRfbXMYCyABKAISLwoIZGVsaXZlcnkYDCABKAsyHS5wYXJsZXkuYnVzLnYxLkRlbGl2ZXJ5U3RhdHVzIlIKDkRlbGl2ZXJ5U3RhdHVzEhMKC2JpdHJhdGVfYnBzGAEgASgNEhIKCmxvc3NfcmF0aW8YAiABKAISFwoPcGFjaW5nX2RlbGF5X21zGAMgASgCIqEBCgtUcmFja1N0YXR1cxILCgNtaWQYASABKAkSDAoEbGl2ZRgCIAEoCBIjCgVjb2RlYxgDIAEoDjIULnBhcmxleS5idXMudjEuQ29kZWMSFAoMcGF5bG9hZF90eXBlGAQgASgNEhMKC2JpdHJhdGVfYnBzGAUgASgNEhMKC2F1ZGlvX2xldmVsGAYgASgNEhIKCmxvc3NfcmF0aW8YByABKAIiYwoLQXVkaW9MZXZlbHMSDwoHbm9kZV9pZBgBIAEoCRIUCgxub2RlX2Jvb3RfaWQYAiABKAQSLQoFcm9vbXMYAyADKAsyHi5wYXJsZXkuYnVzLnYxLlJvb21BdWRpb0xldmVscyJiCg9Sb29tQXVkaW9MZXZlbHMSDgoGYXBwX2lkGAEgASgJEg8KB3Jvb21faWQYAiABKAkSLgoGdHJhY2tzGAMgAygLMh4ucGFybGV5LmJ1cy52MS5UcmFja0F1ZGlvTGV2ZWwiQQoPVHJhY2tBdWRpb0xldmVsEhIKCnNlc3Npb25faWQYASABKAkSCwoDbWlkGAIgASgJEg0KBWxldmVsGAMgASgNImQKClNsb3RTdGF0dXMSCwoDbWlkGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoDRINCgVlcnJvchgDIAEoDRITCgtiaXRyYXRlX2JwcxgEIAEoDRISCgpsb3NzX3JhdGlvGAUgASgCIjQKDEdyYW50UmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhMKC2xvY2FsX3VmcmFnGAIgASgJIjMKDEdyYW50c1dhbnRlZBIjCgVmZW5jZRgBIAEoCzIULnBhcmxleS5idXMudjEuRmVuY2UqUwoJTWVkaWFLaW5kEhoKFk1FRElBX0tJTkRfVU5TUEVDSUZJRUQQABIUChBNRURJQV9LSU5EX0FVRElPEAESFAoQTUVESUFfS0lORF9WSURFTxACKooBCgVDb2RlYxIVChFDT0RFQ19VTlNQRUNJRklFRBAAEg4KCkNPREVDX09QVVMQARINCglDT0RFQ19WUDgQAhINCglDT0RFQ19WUDkQAxIOCgpDT0RFQ19IMjY0EAQSDgoKQ09ERUNfSDI2NRAFEg0KCUNPREVDX0FWMRAGEg0KCUNPREVDX1JFRBAHKt4DCg9IZWFkZXJFeHRlbnNpb24SIAocSEVBREVSX0VYVEVOU0lPTl9VTlNQRUNJRklFRBAAEhgKFEhFQURFUl9FWFRFTlNJT05fTUlEEAESGAoUSEVBREVSX0VYVEVOU0lPTl9SSUQQAhIhCh1IRUFERVJfRVhURU5TSU9OX1JFUEFJUkVEX1JJRBADEiEKHUhFQURFUl9FWFRFTlNJT05fVFJBTlNQT1JUX0NDEAQSIgoeSEVBREVSX0VYVEVOU0lPTl9BQlNfU0VORF9USU1FEAUSIAocSEVBREVSX0VYVEVOU0lPTl9BVURJT19MRVZFTBAGEiYKIkhFQURFUl9FWFRFTlNJT05fVklERU9fT1JJRU5UQVRJT04QBxIiCh5IRUFERVJfRVhURU5TSU9OX1BMQVlPVVRfREVMQVkQCBIlCiFIRUFERVJfRVhURU5TSU9OX0FCU19DQVBUVVJFX1RJTUUQCRIqCiZIRUFERVJfRVhURU5TSU9OX0RFUEVOREVOQ1lfREVTQ1JJUFRPUhAKEicKI0hFQURFUl9FWFRFTlNJT05fVklERU9fQ09OVEVOVF9UWVBFEAsSIQodSEVBREVSX0VYVEVOU0lPTl9WSURFT19USU1JTkcQDCqzAQoMU2Vzc2lvblN0YXRlEh0KGVNFU1NJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFTRVNTSU9OX1NUQVRFX05FVxABEhwKGFNFU1NJT05fU1RBVEVfQ09OTkVDVElORxACEhsKF1NFU1NJT05fU1RBVEVfQ09OTkVDVEVEEAMSGAoUU0VTU0lPTl9TVEFURV9GQUlMRUQQBBIYChRTRVNTSU9OX1NUQVRFX0NMT1NFRBAFYgZwcm90bzM", [file_parley_bus_v1_fence]);
 
 /**
  * Subject media.announce: every media node, every 250 ms; forgotten after 750 ms without one.
@@ -113,8 +113,7 @@ export const MediaAddressSchema: GenMessage<MediaAddress> = /*@__PURE__*/
 
 /**
  * Subject media.<node>.grant, signaling to node: the whole desired state of one PeerConnection.
- * Sent again every second, and at once after a change, until acknowledged; then its head every 10 s, so that a
- * node which lost it (or a session nobody wants any more: none for 35 s) comes right by itself.
+ * Sent again every second, and at once after a change, until acknowledged; then it is named in StandingGrants.
  *
  * @generated from message parley.bus.v1.SessionGrant
  */
@@ -199,14 +198,6 @@ export type SessionGrant = Message<"parley.bus.v1.SessionGrant"> & {
    * @generated from field: parley.bus.v1.Fence fence = 14;
    */
   fence?: Fence | undefined;
-
-  /**
-   * Only ids, revision and fence are here: the session is still wanted as the node has acknowledged it. A node that has no such session,
-   * or an older revision, says so (a status with that revision, or 0) and gets the whole grant.
-   *
-   * @generated from field: bool head_only = 15;
-   */
-  headOnly: boolean;
 };
 
 /**
@@ -215,6 +206,86 @@ export type SessionGrant = Message<"parley.bus.v1.SessionGrant"> & {
  */
 export const SessionGrantSchema: GenMessage<SessionGrant> = /*@__PURE__*/
   messageDesc(file_parley_bus_v1_session, 2);
+
+/**
+ * Subject media.<node>.standing, signaling to node: sessions that are still wanted as the node has acknowledged them, each of them every
+ * 10 s. A node that has no such session, or an older revision, says so (a status with that revision, or 0) and gets the whole grant; a session
+ * that is not named for 35 s is wanted by nobody, and ended. So both sides come right by themselves, whatever the bus has lost.
+ *
+ * @generated from message parley.bus.v1.StandingGrants
+ */
+export type StandingGrants = Message<"parley.bus.v1.StandingGrants"> & {
+  /**
+   * @generated from field: uint64 node_boot_id = 1;
+   */
+  nodeBootId: bigint;
+
+  /**
+   * @generated from field: repeated parley.bus.v1.RoomStandingGrants rooms = 2;
+   */
+  rooms: RoomStandingGrants[];
+
+  /**
+   * @generated from field: parley.bus.v1.Fence fence = 3;
+   */
+  fence?: Fence | undefined;
+};
+
+/**
+ * Describes the message parley.bus.v1.StandingGrants.
+ * Use `create(StandingGrantsSchema)` to create a new message.
+ */
+export const StandingGrantsSchema: GenMessage<StandingGrants> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_session, 3);
+
+/**
+ * @generated from message parley.bus.v1.RoomStandingGrants
+ */
+export type RoomStandingGrants = Message<"parley.bus.v1.RoomStandingGrants"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string room_id = 2;
+   */
+  roomId: string;
+
+  /**
+   * @generated from field: repeated parley.bus.v1.StandingGrant sessions = 3;
+   */
+  sessions: StandingGrant[];
+};
+
+/**
+ * Describes the message parley.bus.v1.RoomStandingGrants.
+ * Use `create(RoomStandingGrantsSchema)` to create a new message.
+ */
+export const RoomStandingGrantsSchema: GenMessage<RoomStandingGrants> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_session, 4);
+
+/**
+ * @generated from message parley.bus.v1.StandingGrant
+ */
+export type StandingGrant = Message<"parley.bus.v1.StandingGrant"> & {
+  /**
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * @generated from field: uint64 revision = 2;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message parley.bus.v1.StandingGrant.
+ * Use `create(StandingGrantSchema)` to create a new message.
+ */
+export const StandingGrantSchema: GenMessage<StandingGrant> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_session, 5);
 
 /**
  * @generated from message parley.bus.v1.IceParameters
@@ -265,7 +336,7 @@ export type IceParameters = Message<"parley.bus.v1.IceParameters"> & {
  * Use `create(IceParametersSchema)` to create a new message.
  */
 export const IceParametersSchema: GenMessage<IceParameters> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 3);
+  messageDesc(file_parley_bus_v1_session, 6);
 
 /**
  * @generated from message parley.bus.v1.DtlsParameters
@@ -289,7 +360,7 @@ export type DtlsParameters = Message<"parley.bus.v1.DtlsParameters"> & {
  * Use `create(DtlsParametersSchema)` to create a new message.
  */
 export const DtlsParametersSchema: GenMessage<DtlsParameters> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 4);
+  messageDesc(file_parley_bus_v1_session, 7);
 
 /**
  * @generated from message parley.bus.v1.Fingerprint
@@ -313,7 +384,7 @@ export type Fingerprint = Message<"parley.bus.v1.Fingerprint"> & {
  * Use `create(FingerprintSchema)` to create a new message.
  */
 export const FingerprintSchema: GenMessage<Fingerprint> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 5);
+  messageDesc(file_parley_bus_v1_session, 8);
 
 /**
  * @generated from message parley.bus.v1.CodecParameters
@@ -379,7 +450,7 @@ export type CodecParameters = Message<"parley.bus.v1.CodecParameters"> & {
  * Use `create(CodecParametersSchema)` to create a new message.
  */
 export const CodecParametersSchema: GenMessage<CodecParameters> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 6);
+  messageDesc(file_parley_bus_v1_session, 9);
 
 /**
  * @generated from message parley.bus.v1.HeaderExtensionMapping
@@ -401,7 +472,7 @@ export type HeaderExtensionMapping = Message<"parley.bus.v1.HeaderExtensionMappi
  * Use `create(HeaderExtensionMappingSchema)` to create a new message.
  */
 export const HeaderExtensionMappingSchema: GenMessage<HeaderExtensionMapping> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 7);
+  messageDesc(file_parley_bus_v1_session, 10);
 
 /**
  * @generated from message parley.bus.v1.ReceiveTrack
@@ -449,7 +520,7 @@ export type ReceiveTrack = Message<"parley.bus.v1.ReceiveTrack"> & {
  * Use `create(ReceiveTrackSchema)` to create a new message.
  */
 export const ReceiveTrackSchema: GenMessage<ReceiveTrack> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 8);
+  messageDesc(file_parley_bus_v1_session, 11);
 
 /**
  * @generated from message parley.bus.v1.Encoding
@@ -476,7 +547,7 @@ export type Encoding = Message<"parley.bus.v1.Encoding"> & {
  * Use `create(EncodingSchema)` to create a new message.
  */
 export const EncodingSchema: GenMessage<Encoding> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 9);
+  messageDesc(file_parley_bus_v1_session, 12);
 
 /**
  * @generated from message parley.bus.v1.Slot
@@ -522,7 +593,7 @@ export type Slot = Message<"parley.bus.v1.Slot"> & {
  * Use `create(SlotSchema)` to create a new message.
  */
 export const SlotSchema: GenMessage<Slot> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 10);
+  messageDesc(file_parley_bus_v1_session, 13);
 
 /**
  * @generated from message parley.bus.v1.Binding
@@ -551,7 +622,7 @@ export type Binding = Message<"parley.bus.v1.Binding"> & {
  * Use `create(BindingSchema)` to create a new message.
  */
 export const BindingSchema: GenMessage<Binding> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 11);
+  messageDesc(file_parley_bus_v1_session, 14);
 
 /**
  * Subject media.status.<app>.<room>: node to signaling. At once when something changes that signaling acts on (a new session is there, its state,
@@ -634,7 +705,7 @@ export type SessionStatus = Message<"parley.bus.v1.SessionStatus"> & {
  * Use `create(SessionStatusSchema)` to create a new message.
  */
 export const SessionStatusSchema: GenMessage<SessionStatus> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 12);
+  messageDesc(file_parley_bus_v1_session, 15);
 
 /**
  * What reaches the client of all that is sent to it, over about a second, by its transport-wide feedback.
@@ -667,7 +738,7 @@ export type DeliveryStatus = Message<"parley.bus.v1.DeliveryStatus"> & {
  * Use `create(DeliveryStatusSchema)` to create a new message.
  */
 export const DeliveryStatusSchema: GenMessage<DeliveryStatus> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 13);
+  messageDesc(file_parley_bus_v1_session, 16);
 
 /**
  * @generated from message parley.bus.v1.TrackStatus
@@ -718,7 +789,7 @@ export type TrackStatus = Message<"parley.bus.v1.TrackStatus"> & {
  * Use `create(TrackStatusSchema)` to create a new message.
  */
 export const TrackStatusSchema: GenMessage<TrackStatus> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 14);
+  messageDesc(file_parley_bus_v1_session, 17);
 
 /**
  * Subject media.levels: every media node, ten times a second while there is something to tell: the sound levels that have changed. At most once:
@@ -748,7 +819,7 @@ export type AudioLevels = Message<"parley.bus.v1.AudioLevels"> & {
  * Use `create(AudioLevelsSchema)` to create a new message.
  */
 export const AudioLevelsSchema: GenMessage<AudioLevels> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 15);
+  messageDesc(file_parley_bus_v1_session, 18);
 
 /**
  * @generated from message parley.bus.v1.RoomAudioLevels
@@ -775,7 +846,7 @@ export type RoomAudioLevels = Message<"parley.bus.v1.RoomAudioLevels"> & {
  * Use `create(RoomAudioLevelsSchema)` to create a new message.
  */
 export const RoomAudioLevelsSchema: GenMessage<RoomAudioLevels> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 16);
+  messageDesc(file_parley_bus_v1_session, 19);
 
 /**
  * @generated from message parley.bus.v1.TrackAudioLevel
@@ -804,7 +875,7 @@ export type TrackAudioLevel = Message<"parley.bus.v1.TrackAudioLevel"> & {
  * Use `create(TrackAudioLevelSchema)` to create a new message.
  */
 export const TrackAudioLevelSchema: GenMessage<TrackAudioLevel> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 17);
+  messageDesc(file_parley_bus_v1_session, 20);
 
 /**
  * @generated from message parley.bus.v1.SlotStatus
@@ -845,7 +916,7 @@ export type SlotStatus = Message<"parley.bus.v1.SlotStatus"> & {
  * Use `create(SlotStatusSchema)` to create a new message.
  */
 export const SlotStatusSchema: GenMessage<SlotStatus> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 18);
+  messageDesc(file_parley_bus_v1_session, 21);
 
 /**
  * Request on media.grant.get: a node got a check with a genuine ufrag that it has no grant for. The reply is a SessionGrant; an empty
@@ -870,7 +941,7 @@ export type GrantRequest = Message<"parley.bus.v1.GrantRequest"> & {
  * Use `create(GrantRequestSchema)` to create a new message.
  */
 export const GrantRequestSchema: GenMessage<GrantRequest> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 19);
+  messageDesc(file_parley_bus_v1_session, 22);
 
 /**
  * Published on media.grants.wanted by a signaling process that starts: every node publishes each grant it holds on media.grants.held.
@@ -889,7 +960,7 @@ export type GrantsWanted = Message<"parley.bus.v1.GrantsWanted"> & {
  * Use `create(GrantsWantedSchema)` to create a new message.
  */
 export const GrantsWantedSchema: GenMessage<GrantsWanted> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_session, 20);
+  messageDesc(file_parley_bus_v1_session, 23);
 
 /**
  * @generated from enum parley.bus.v1.MediaKind
