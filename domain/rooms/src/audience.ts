@@ -25,7 +25,7 @@ export function* present(room: RoomState): Generator<Member> {
 
 export function participantCount(room: RoomState): number {
   let count = 0;
-  // Ten times a second for thousands of members: without the generator.
+  // For thousands of members, without the generator.
   for (const member of room.members.values()) if (!member.waiting && !member.permissions.hidden) count += 1;
   return count;
 }

@@ -4,9 +4,15 @@ import type { Member, RoomState, SessionState } from "./state.ts";
 
 /** What a node measured of a session last. */
 export interface PathQuality {
-  readonly atMs: number;
   readonly lossRatio: number;
   readonly rttMs: number;
+  /** Nothing comes from the client. */
+  readonly silent: boolean;
+}
+
+interface ParticipantQuality {
+  readonly participantId: string;
+  readonly quality: Quality;
 }
 
 /** Loss that repair hides well, and loss that people see and hear. */
@@ -15,54 +21,58 @@ const poorLoss = 0.1;
 /** Conversation suffers from some 300 ms there and back with what capture and playout add. */
 const fairRttMs = 200;
 const poorRttMs = 400;
-/** Statuses come every five seconds when nothing changes. */
-const lostAfterMs = 12_000;
 const tellEveryMs = 2_000;
 
-export function pathQuality({ tracks, slots, rttMs }: SessionStatus, nowMs: number): PathQuality {
+export function pathQuality({ tracks, slots, rttMs, silent }: SessionStatus): PathQuality {
   const losses = [...tracks, ...slots].map(({ lossRatio }) => lossRatio);
-  return { atMs: nowMs, lossRatio: Math.max(0, ...losses), rttMs };
+  return { lossRatio: Math.max(0, ...losses), rttMs, silent };
 }
 
 /** Tells whose connection has become better or worse, and who has come since how everybody's is. */
 export function tellQualities(room: RoomState, nowMs: number): void {
   if (nowMs - room.qualityToldAtMs < tellEveryMs) return;
   room.qualityToldAtMs = nowMs;
-  const changed: { participantId: string; quality: Quality }[] = [];
-  const known: { participantId: string; quality: Quality }[] = [];
-  for (const member of present(room)) {
-    const quality = qualityOf(member, nowMs);
+  const changed: ParticipantQuality[] = [];
+  const newcomers: Member[] = [];
+  // A live class has thousands of members, of whom hardly anybody has news: one look at each, and lists only of those who have.
+  for (const member of room.members.values()) {
+    if (member.waiting) continue;
+    const quality = qualityOf(member);
     const isNews = quality !== member.quality;
     member.quality = quality;
-    if (!isListed(room, member)) continue;
-    const one = { participantId: member.participantId, quality };
-    if (isNews) changed.push(one);
-    if (quality !== Quality.UNSPECIFIED) known.push(one);
+    if (isNews && isListed(room, member)) changed.push({ participantId: member.participantId, quality });
+    if (!member.knowsQualities && !member.leaveWithSession) newcomers.push(member);
   }
-  const all = followers(room);
-  const newcomers = all.filter((member) => !member.knowsQualities);
-  for (const member of newcomers) member.knowsQualities = true;
-  if (newcomers.length > 0 && known.length > 0)
-    tell(room, newcomers, { case: "qualityChanged", value: { qualities: known } });
+  if (newcomers.length > 0) tellNewcomers(room, newcomers);
   if (changed.length === 0) return;
   // May be lost: it is said again with the next change.
-  const others = all.filter((member) => !newcomers.includes(member));
+  const others = followers(room).filter((member) => !newcomers.includes(member));
   tell(room, others, { case: "qualityChanged", value: { qualities: changed } }, true);
 }
 
+function tellNewcomers(room: RoomState, newcomers: readonly Member[]): void {
+  const known: ParticipantQuality[] = [];
+  for (const member of present(room)) {
+    const { participantId, quality } = member;
+    if (quality !== Quality.UNSPECIFIED && isListed(room, member)) known.push({ participantId, quality });
+  }
+  for (const member of newcomers) member.knowsQualities = true;
+  if (known.length > 0) tell(room, newcomers, { case: "qualityChanged", value: { qualities: known } });
+}
+
 /** A member is as well connected as the worst of its sessions. */
-function qualityOf(member: Member, nowMs: number): Quality {
+function qualityOf(member: Member): Quality {
   let worst: Quality = Quality.UNSPECIFIED;
   for (const session of member.sessions.values()) {
-    const quality = sessionQuality(session, nowMs);
+    const quality = sessionQuality(session);
     if (quality > worst) worst = quality;
   }
   return worst;
 }
 
-function sessionQuality({ connected, path }: SessionState, nowMs: number): Quality {
+function sessionQuality({ connected, path }: SessionState): Quality {
   if (!connected || path === undefined) return Quality.UNSPECIFIED;
-  if (nowMs - path.atMs > lostAfterMs) return Quality.LOST;
+  if (path.silent) return Quality.LOST;
   if (path.lossRatio >= poorLoss || path.rttMs >= poorRttMs) return Quality.POOR;
   return path.lossRatio >= fairLoss || path.rttMs >= fairRttMs ? Quality.FAIR : Quality.GOOD;
 }

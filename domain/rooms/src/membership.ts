@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { JoinedSchema, LeaveReason, RoomKind } from "@parley/protocol";
-import { broadcastChange, isListed, moderators, participantCount, tell } from "./audience.ts";
+import { broadcastChange, isListed, moderators, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { wireError } from "./outbox.ts";
 import { endSession } from "./session-end.ts";
@@ -120,11 +120,6 @@ function tellRemoved(room: RoomState, member: Member, refusal: Refusal): void {
 export function tellLobby(room: RoomState): void {
   const waiting = [...room.members.values()].filter((member) => member.waiting).map(participantOf);
   tell(room, moderators(room), { case: "lobbyChanged", value: { waiting } });
-}
-
-/** Live classes tell their size now and then: their viewers come and go without events. */
-export function countChanged(room: RoomState): boolean {
-  return room.kind === RoomKind.LIVE_CLASS && participantCount(room) !== room.toldCount;
 }
 
 /** How many may be in the room, its lobby included. */

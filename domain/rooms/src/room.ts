@@ -7,7 +7,7 @@ import { tellRebound } from "./bindings.ts";
 import { tellQualities } from "./connection-quality.ts";
 import { publishDirtyGrants } from "./grants.ts";
 import { tellSpeakers, updateSpeech } from "./loudness.ts";
-import { countChanged, removeMember } from "./membership.ts";
+import { removeMember } from "./membership.ts";
 import type { Outbox } from "./outbox.ts";
 import type { RoomPorts } from "./ports.ts";
 import { roomInfo } from "./snapshot.ts";
@@ -15,6 +15,8 @@ import { lastSeenMs } from "./presence.ts";
 import { bindAllSpeakers } from "./speakers.ts";
 import type { RoomState } from "./state.ts";
 import { endOrphans } from "./streams.ts";
+
+const countEveryMs = 1_000;
 
 export interface RoomOrigin {
   readonly appId: string;
@@ -49,6 +51,7 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     forwardable: new Forwardable(),
     bannedUsers: new Set(),
     toldCount: 0,
+    countedAtMs: 0,
     echoes: { revision: 0n, sinceMs: origin.nowMs, sent: 0 },
     qualityToldAtMs: origin.nowMs,
     speakersToldAtMs: 0,
@@ -84,10 +87,17 @@ export function tickRoom(room: RoomState, nowMs: number): void {
   followSpeech(room, nowMs);
   tellQualities(room, nowMs);
   echo(room, nowMs);
-  if (countChanged(room)) {
-    room.toldCount = participantCount(room);
-    broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
-  }
+  tellCount(room, nowMs);
+}
+
+/** Live classes tell their size now and then: their viewers come and go without events. */
+function tellCount(room: RoomState, nowMs: number): void {
+  if (room.kind !== Kind.LIVE_CLASS || nowMs - room.countedAtMs < countEveryMs) return;
+  room.countedAtMs = nowMs;
+  const count = participantCount(room);
+  if (count === room.toldCount) return;
+  room.toldCount = count;
+  broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room, count) } });
 }
 
 /** Those whose connection is silent, or whose token has ended; and when to look again. */

@@ -39,7 +39,7 @@ export function takeStatus(room: RoomState, status: SessionStatus, nowMs: number
       return;
     default:
   }
-  session.path = pathQuality(status, nowMs);
+  session.path = pathQuality(status);
   takeTracks(room, session, status.tracks);
 }
 

@@ -48,6 +48,7 @@ export interface RoomState {
   readonly bannedUsers: Set<string>;
   /** The last count that was told to everybody. */
   toldCount: number;
+  countedAtMs: number;
   /** What was done so that nobody misses the last change: see `echo` in room.ts. */
   echoes: { readonly revision: bigint; readonly sinceMs: number; readonly sent: number };
   qualityToldAtMs: number;

@@ -342,8 +342,8 @@ test("whose connection becomes worse is told, and whose node says nothing any mo
       .valuesOf("bob", "qualityChanged")
       .at(-1)
       ?.qualities.map(({ quality }) => quality);
-  const report = (lossRatio: number, rttMs: number) => {
-    bench.report(bench.grantOf(publisher), { rttMs, tracks: [{ mid: "1", live: true, lossRatio }] });
+  const report = (lossRatio: number, rttMs: number, silent = false) => {
+    bench.report(bench.grantOf(publisher), { rttMs, silent, tracks: [{ mid: "1", live: true, lossRatio }] });
     bench.advance(2_000);
   };
   report(0, 20);
@@ -355,8 +355,10 @@ test("whose connection becomes worse is told, and whose node says nothing any mo
   const told = bench.valuesOf("bob", "qualityChanged").length;
   report(0, 900);
   assert.equal(bench.valuesOf("bob", "qualityChanged").length, told, "the same is not told again");
-  bench.advance(8_000);
-  assert.deepEqual(last(), [Quality.POOR]);
-  bench.advance(4_000);
+  bench.advance(60_000);
+  assert.deepEqual(last(), [Quality.POOR], "a node that says nothing has seen nothing new");
+  report(0, 20, true);
   assert.deepEqual(last(), [Quality.LOST]);
+  report(0, 20);
+  assert.deepEqual(last(), [Quality.GOOD]);
 });

@@ -649,7 +649,7 @@ describe("media node", () => {
     });
 
     it("tells what reaches the client: rate, loss, and how long it waits for its turn", async () => {
-      await world.grant({ sessionId: "p" });
+      await world.grant({ sessionId: "p", receives: [videoTrack(7)] });
       await world.connect("p");
       const play = (counters: Partial<PeerCounters>): void => {
         world.keepAlive("p");

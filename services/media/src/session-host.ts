@@ -20,6 +20,8 @@ export class SessionHost {
   granted: Encoded<SessionGrant>;
   /** Which turn of the sweep it has. */
   bucket = 0;
+  /** Its counters need not be read before. */
+  sampleFromMs = 0;
   /** When its last status went out, and in how many of its next turns it is said again. */
   toldAtMs = 0;
   repeatsLeft = 0;

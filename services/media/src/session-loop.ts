@@ -35,6 +35,11 @@ export interface SessionLoopDeps {
 export const REPEATS = 2;
 /** Afterwards this often, as the announcement of a living session. */
 const REFRESH_MS = 5_000;
+/** The same for one that is calm ({@link SessionMachine.isCalm}); and how often its counters are read: others' are in each turn, a second apart. */
+const CALM_REFRESH_MS = 30_000;
+const CALM_SAMPLE_MS = 5_000;
+/** Turns come a little early or late. */
+const TURN_SLACK_MS = 200;
 
 interface Work {
   readonly host: SessionHost;
@@ -70,6 +75,8 @@ export class SessionLoop {
 
   handle(host: SessionHost, input: SessionInput): void {
     if (input.type === "grant") this.#bySession.set(host.sessionId, host);
+    // What happens to it may end its calm.
+    if (input.type !== "sample") host.sampleFromMs = 0;
     this.#queue.push({ host, input });
     if (this.#running) return;
     this.#running = true;
@@ -156,18 +163,23 @@ export class SessionLoop {
   }
 
   /**
-   * The turn of these sessions: counters in; a status out if it is due. What has changed is said at once and in the next two turns, as the bus may
+   * The turn of these sessions: counters in, but for those that are calm and were read lately; a status out if it is due. What has changed is said at once and in the next two turns, as the bus may
    * lose it; what stays the same, now and then.
    */
   sample(hosts: Iterable<SessionHost>): void {
     const nowMs = this.#deps.clock.monoMs();
     this.#reader.setTime();
     for (const host of hosts) {
-      if (!host.machine.ended) this.handle(host, { type: "sample", sample: this.#reader.of(host) });
+      if (nowMs < host.sampleFromMs && host.repeatsLeft === 0) continue;
+      const { machine } = host;
+      if (!machine.ended) this.handle(host, { type: "sample", sample: this.#reader.of(host) });
+      const isCalm = machine.isCalm;
+      host.sampleFromMs = isCalm ? nowMs + CALM_SAMPLE_MS - TURN_SLACK_MS : 0;
       if (this.#dirty.has(host)) continue;
       const isRepeated = host.repeatsLeft > 0;
       if (isRepeated) host.repeatsLeft -= 1;
-      if (isRepeated || host.machine.hasNews || nowMs - host.toldAtMs >= REFRESH_MS) this.#dirty.add(host);
+      const refreshMs = isCalm ? CALM_REFRESH_MS : REFRESH_MS;
+      if (isRepeated || machine.hasNews || nowMs - host.toldAtMs >= refreshMs - TURN_SLACK_MS) this.#dirty.add(host);
     }
   }
 

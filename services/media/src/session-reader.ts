@@ -41,6 +41,10 @@ export class SessionReader implements SessionSample {
     return this.#peer?.rttUs ?? 0;
   }
 
+  get receivedPackets(): number {
+    return this.#peer?.rxPackets ?? 0;
+  }
+
   get delivery(): DeliverySample {
     const peer = this.#peer;
     return {

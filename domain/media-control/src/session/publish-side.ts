@@ -66,6 +66,10 @@ export class PublishSide {
     };
   }
 
+  get isEmpty(): boolean {
+    return this.#tracks.size === 0;
+  }
+
   videoMids(): string[] {
     return [...this.#tracks].flatMap(([mid, { grant }]) => (grant.kind === MediaKind.VIDEO ? [mid] : []));
   }

@@ -50,6 +50,8 @@ export interface SessionSample {
   /** Since the last authenticated check; undefined: never. */
   readonly consentAgeMs: number | undefined;
   readonly rttUs: number;
+  /** Datagrams of any kind from the client's address, in all. */
+  readonly receivedPackets: number;
   readonly delivery: DeliverySample;
   /** By mid. */
   readonly tracks: { get(mid: string): TrackSample | undefined };

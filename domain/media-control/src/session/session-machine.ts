@@ -41,10 +41,13 @@ const LOSS_NEWS = 0.05;
 /** And a round trip that has changed by so much, if that is a quarter of it. */
 const RTT_NEWS_MS = 20;
 
+/** Clients check consent every 5 s (RFC 7675 5.1), most also send RTCP: two checks are lost, or it is. */
+const SILENT_AFTER_MS = 10_000;
+
 /** The session's part of a SessionStatus; the node adds its name and the ids. */
 export type SessionReport = Pick<
   Plain<SessionStatus>,
-  "acknowledgedRevision" | "state" | "reason" | "tracks" | "slots" | "rttMs" | "delivery"
+  "acknowledgedRevision" | "state" | "reason" | "tracks" | "slots" | "rttMs" | "delivery" | "silent"
 >;
 
 /**
@@ -66,6 +69,11 @@ export class SessionMachine {
   #rttMs = 0;
   #toldRttMs = 0;
   #toldLossRatio = 0;
+  #toldSilent = false;
+  #receivedPackets = 0;
+  /** When that was seen to grow last. */
+  #heardAtMs: number | undefined;
+  #silent = false;
   #opened = false;
   /** The path that was selected last. */
   #mediaPath: PathAddress | undefined;
@@ -237,6 +245,7 @@ export class SessionMachine {
   #takeSample(sample: SessionSample, nowMs: number): SessionOutput[] {
     this.#rttMs = sample.rttUs / 1000;
     this.#delivery.take(sample.delivery, nowMs);
+    this.#listen(sample.receivedPackets, nowMs);
     const outputs = this.#stepIce({ type: "consent", ageMs: sample.consentAgeMs }, nowMs);
     if (this.#end !== undefined) return outputs;
     if (this.#dtls !== "connected" && this.#dtlsDueMs !== undefined && nowMs >= this.#dtlsDueMs) {
@@ -245,6 +254,12 @@ export class SessionMachine {
     outputs.push(...this.#subscribe.sample(sample.slots, nowMs));
     if (this.#publish.sample(sample.tracks, nowMs)) outputs.push({ type: "status" });
     return outputs;
+  }
+
+  #listen(receivedPackets: number, nowMs: number): void {
+    if (this.#heardAtMs === undefined || receivedPackets !== this.#receivedPackets) this.#heardAtMs = nowMs;
+    this.#receivedPackets = receivedPackets;
+    this.#silent = this.#dtls === "connected" && nowMs - this.#heardAtMs >= SILENT_AFTER_MS;
   }
 
   #finish(state: SessionState, reason: ErrorName): SessionOutput[] {
@@ -263,8 +278,19 @@ export class SessionMachine {
     return Math.max(delivery, this.#publish.worstLossRatio, this.#subscribe.worstLossRatio);
   }
 
+  /**
+   * Nothing is awaited of it and nothing of it is looked at but whether its client lives: it publishes nothing, and what it is sent flows. It need
+   * not be sampled, and told, as often as others.
+   */
+  get isCalm(): boolean {
+    return (
+      this.state === SessionState.CONNECTED && !this.#silent && this.#publish.isEmpty && !this.#subscribe.isWaiting
+    );
+  }
+
   /** What was measured differs from the last {@link report} by more than noise. */
   get hasNews(): boolean {
+    if (this.#silent !== this.#toldSilent) return true;
     if (Math.abs(this.#lossRatio - this.#toldLossRatio) >= LOSS_NEWS) return true;
     return Math.abs(this.#rttMs - this.#toldRttMs) >= Math.max(RTT_NEWS_MS, this.#toldRttMs / 4);
   }
@@ -273,6 +299,7 @@ export class SessionMachine {
   report(): SessionReport {
     this.#toldRttMs = this.#rttMs;
     this.#toldLossRatio = this.#lossRatio;
+    this.#toldSilent = this.#silent;
     return {
       acknowledgedRevision: this.#revision,
       state: this.state,
@@ -281,6 +308,7 @@ export class SessionMachine {
       slots: this.#subscribe.status(),
       rttMs: this.#rttMs,
       delivery: this.#delivery.reading,
+      silent: this.#silent,
     };
   }
 }

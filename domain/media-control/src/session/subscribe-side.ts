@@ -130,8 +130,13 @@ export class SubscribeSide {
   }
 
   #lacksKeyFrame(slot: Slot, nowMs: number): boolean {
-    if (slot.grant.kind !== MediaKind.VIDEO || slot.boundKey === "") return false;
-    return slot.startedStreamId !== slot.grant.binding?.streamId && nowMs - slot.askedAtMs >= KEY_FRAME_RETRY_MS;
+    return awaitsPicture(slot) && nowMs - slot.askedAtMs >= KEY_FRAME_RETRY_MS;
+  }
+
+  /** Some slot does not show yet what it is bound to. */
+  get isWaiting(): boolean {
+    for (const slot of this.#slots.values()) if (awaitsPicture(slot)) return true;
+    return false;
   }
 
   /** Of all slots, by the last sample. */
@@ -181,6 +186,10 @@ function newSlot(grant: SlotGrant): Slot {
     bitrateBps: 0,
     lossRatio: 0,
   };
+}
+
+function awaitsPicture({ grant, boundKey, startedStreamId }: Slot): boolean {
+  return grant.kind === MediaKind.VIDEO && boundKey !== "" && startedStreamId !== grant.binding?.streamId;
 }
 
 /** Whether that is news. */

@@ -187,7 +187,8 @@ export class World {
   /** Consent goes on: the plane authenticates checks. */
   keepAlive(sessionId: string): void {
     const peer = this.peer(sessionId);
-    peer.counters = { ...peer.counters, lastConsentMonoMs: this.plane.nowMs() };
+    const rxPackets = peer.counters.rxPackets + 1;
+    peer.counters = { ...peer.counters, lastConsentMonoMs: this.plane.nowMs(), rxPackets };
   }
 
   peer(sessionId: string): FakePeer {
