@@ -136,7 +136,7 @@ export function allRuns(quick: boolean): readonly Run[] {
         { figure: "highestToLowest", unit: "highest to lowest cost, 50 to 2,000", most: 1.2 },
         { figure: "twoThreadsToOne", unit: "two threads to one", most: 1.15 },
       ],
-      deadlineMs: 6 * minuteMs,
+      deadlineMs: 10 * minuteMs,
     }),
     run("bind and join", "bench/control.ts", quick ? "--binds 100 --joins 10" : "--binds 2000 --joins 300", {
       bars: [

@@ -51,8 +51,10 @@ void VirtualKernel::release() {
 }
 
 void VirtualKernel::put(Datagram datagram) {
-  const bool rtcp = datagram.bytes.size() > 1 && datagram.bytes[0] >> 6 == 2 && datagram.bytes[1] >= 192 && datagram.bytes[1] <= 223;
-  sockets_[rtcp && sockets_.size() > 1 ? 1 : 0].queue.push_back(std::move(datagram));
+  const auto& bytes = datagram.bytes;
+  const bool rtcp = bytes.size() > 1 && bytes[0] >> 6 == 2 && bytes[1] >= 192 && bytes[1] <= 223;
+  const bool request = rtcp && (bytes[1] == 205 || bytes[1] == 206) && (bytes[0] & 0x1f) != 15;
+  sockets_[rtcp && !request && sockets_.size() > 1 ? 1 : 0].queue.push_back(std::move(datagram));
 }
 
 void VirtualKernel::control(int operation, int fd, const epoll_event* event) {

@@ -45,7 +45,7 @@ class VirtualKernel {
   void play(Scenario& scenario);
   // After play(): the thread goes on without input, so that it can be stopped.
   void release();
-  // Into the socket that the data plane has for it: the second one it opened is for RTCP, if there is one.
+  // Into the socket that the data plane has for it: the second one it opened is for reports, if there is one.
   void put(Datagram datagram);
 
   int64_t now_us() const { return now_us_; }

@@ -22,9 +22,10 @@ class Sleeper {
   Sleeper() : fd_(eventfd(0, EFD_NONBLOCK)) {}
   ~Sleeper() { close(fd_); }
 
-  void post(uint64_t value, bool can_wait) {
+  // What is urgent, what waits for the end of a nap, and what waits for the end of a doze.
+  void post(uint64_t value, uint64_t kind) {
     inbox_.push(std::move(value));
-    if (can_wait ? parking_.rouse_sleeper() : parking_.rouse()) {
+    if (kind == 0 ? parking_.rouse() : kind == 1 ? parking_.rouse_sleeper() : parking_.rouse_for_packets()) {
       const uint64_t one = 1;
       (void)!write(fd_, &one, sizeof(one));
     }
@@ -35,6 +36,10 @@ class Sleeper {
     Random random(7);
     while (taken.load() < count) {
       const bool nap = random.chance(0.2);
+      if (random.chance(0.3)) {
+        parking_.doze();
+        for (uint64_t spin = random.below(200); spin > 0; --spin) std::atomic_signal_fence(std::memory_order_seq_cst);
+      }
       parking_.fall_asleep(nap);
       const bool sleeps = inbox_.empty();
       pollfd woken{fd_, POLLIN, 0};
@@ -72,7 +77,7 @@ TEST("who is pushed to wakes up, whatever it does at that moment") {
         if (turn > 10'000) std::this_thread::yield();
       }
       for (uint64_t spin = random.below(200); spin > 0; --spin) std::atomic_signal_fence(std::memory_order_seq_cst);
-      sleeper.post(pushed, random.chance(0.5));
+      sleeper.post(pushed, random.below(3));
     }
   });
   lost = !sleeper.take(kPushes, 10);
@@ -80,7 +85,7 @@ TEST("who is pushed to wakes up, whatever it does at that moment") {
   CHECK(!lost);
 }
 
-TEST("each sleep is ended by one, and a nap by what is urgent only") {
+TEST("each sleep is ended by one, and a nap by what is urgent only, and a doze by no packets") {
   Parking parking;
   CHECK(!parking.rouse());
   CHECK(!parking.rouse_sleeper());
@@ -92,6 +97,15 @@ TEST("each sleep is ended by one, and a nap by what is urgent only") {
   CHECK(!parking.rouse_sleeper());
   CHECK(parking.rouse());
   CHECK(!parking.rouse());
+  parking.doze();
+  CHECK(!parking.rouse_sleeper());
+  CHECK(!parking.rouse_for_packets());
+  CHECK(parking.rouse());
+  for (const bool nap : {false, true}) {
+    parking.fall_asleep(nap);
+    CHECK(parking.rouse_for_packets());
+    CHECK(!parking.rouse_for_packets());
+  }
   parking.fall_asleep(true);
   parking.woke_up();
   CHECK(!parking.rouse());

@@ -83,7 +83,7 @@ std::string Plane::start(const PlaneConfig& config) {
       udp_port = local.local_port;
     }
     if (!failure.empty()) break;
-    if (!workers[0]->steer_rtcp(sockets_, random_value<uint32_t>())) {
+    if (!workers[0]->steer_reports(sockets_, random_value<uint32_t>())) {
       for (auto& each : workers) each->drop_rtcp_socket(sockets_);
     }
     endpoints_.push_back({false, local.family, ip_to_string(local.family, local.local_ip), local.local_port});

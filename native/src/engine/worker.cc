@@ -93,9 +93,9 @@ int Worker::open_udp(const std::string& ip, uint16_t port, PathAddress* local, c
   return 0;
 }
 
-bool Worker::steer_rtcp(size_t socket, uint32_t seed) {
+bool Worker::steer_reports(size_t socket, uint32_t seed) {
   const UdpSocket& first = sockets_[socket];
-  return parley::steer_rtcp(first.fd(), first.local().family, config_.workers, seed);
+  return parley::steer_reports(first.fd(), first.local().family, config_.workers, seed);
 }
 
 int Worker::open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what) {
@@ -146,8 +146,8 @@ void Worker::post(std::vector<Command>&& commands) {
   if (can_all_wait ? parking_.rouse_sleeper() : parking_.rouse()) end_sleep();
 }
 
-void Worker::wake() {
-  if (parking_.rouse()) end_sleep();
+void Worker::wake_for_ring() {
+  if (parking_.rouse_for_packets()) end_sleep();
 }
 
 void Worker::end_sleep() {
@@ -183,13 +183,13 @@ int64_t Worker::timeout_us(int64_t now_us) const {
   if (command_pace_.nap_until_us() > now_us) due = std::min(due, command_pace_.nap_until_us());
   if (hold_until_us_ != 0) due = std::min(due, hold_until_us_);
   if (rtcp_pace_.timed()) due = std::min(due, rtcp_pace_.due_us());
-  // Reports are in no hurry: they leave when the worker reads RTCP anyway.
+  // Ours are in no hurry: they leave when the worker reads those of others anyway.
   if (peer_count_ > 0) due = std::min(due, next_group_us_ + (rtcp_pace_.timed() ? RtcpPace::kMaxStepUs : 0));
   if (tcp_ != nullptr) due = std::min(due, next_sweep_us_);
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
   if (!paced_peers_.empty()) due = std::min(due, next_pacing_us_);
   if (tell_due_us_ != 0) due = std::min(due, tell_due_us_);
-  if (!twcc_peers_.empty()) due = std::min(due, std::max(next_twcc_us_, now_us + kFeedbackTickUs));
+  if (!twcc_peers_.empty()) due = std::min(due, std::max(next_twcc_us_, twcc_due_us_));
   if (!key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
   return std::max<int64_t>(due - now_us, 0);
 }
@@ -211,19 +211,24 @@ int Worker::wait(epoll_event* events, int count, int64_t timeout_us) {
   return epoll_wait(epoll_fd_, events, count, static_cast<int>((timeout_us + 999) / 1'000));
 }
 
+bool Worker::nothing_waits() const {
+  bool nothing = inbox_.empty();
+  for (size_t i = 0; i < config_.workers && nothing; ++i) nothing = rings_[i].empty();
+  return nothing;
+}
+
 void Worker::fall_asleep(epoll_event* events, int& ready) {
   const int64_t begun_us = monotonic_us();
-  int64_t sleep_us = timeout_us(begun_us);
-  parking_.fall_asleep(sleep_us <= kNapUs);
-  bool work = !inbox_.empty();
-  for (size_t i = 0; i < config_.workers && !work; ++i) work = !rings_[i].empty();
-  if (work) sleep_us = 0;
+  const int64_t due_us = begun_us + timeout_us(begun_us);
+  int64_t sleep_us = due_us - begun_us;
   // What comes while a burst is held would only be held too: one wake-up for two or three of its packets.
   if (hold_until_us_ != 0 && sleep_us > kDozeUs) {
-    doze(kDozeUs);
-    sleep_us = std::max<int64_t>(sleep_us - (monotonic_us() - begun_us), 0);
+    parking_.doze();
+    if (inbox_.empty()) doze(kDozeUs);
+    sleep_us = std::max<int64_t>(due_us - monotonic_us(), 0);
   }
-  ready = wait(events, kEpollEvents, sleep_us);
+  parking_.fall_asleep(sleep_us <= kNapUs);
+  ready = wait(events, kEpollEvents, nothing_waits() ? sleep_us : 0);
   parking_.woke_up();
   now_us_ = monotonic_us();
   idle_us_ += now_us_ - begun_us;
@@ -346,10 +351,14 @@ void Worker::take_rings() {
 
 void Worker::flush_senders() {
   for (auto& sender : senders_) sender->flush();
-  for (uint64_t bits = workers_to_wake_; bits != 0; bits &= bits - 1) {
-    shared_.workers[static_cast<size_t>(__builtin_ctzll(bits))]->wake();
+  wake_workers(workers_to_wake_);
+}
+
+void Worker::wake_workers(uint64_t& which) {
+  for (uint64_t bits = which; bits != 0; bits &= bits - 1) {
+    shared_.workers[static_cast<size_t>(__builtin_ctzll(bits))]->wake_for_ring();
   }
-  workers_to_wake_ = 0;
+  which = 0;
 }
 
 void Worker::publish_counters() {

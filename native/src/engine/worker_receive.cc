@@ -96,6 +96,7 @@ void Worker::on_rtp(Peer& peer, PacketRef& packet) {
     if (!peer.in_twcc_list) {
       peer.in_twcc_list = true;
       twcc_peers_.push_back(&peer);
+      twcc_due_us_ = std::min(twcc_due_us_, peer.twcc->due_us(now_us_));
     }
   }
   bool rtx = false;
@@ -309,7 +310,9 @@ void Worker::on_media(Peer& peer, Source& source, PacketRef& packet, bool repair
     item.source = source.key;
     if (shared_.workers[worker]->ring(config_.index).push(item)) {
       copy.release();
-      workers_to_wake_ |= uint64_t{1} << worker;
+      // What does not wait for the rest of its frame, and ends no wait of ours, is told of at once.
+      const bool at_once = track.slots.empty() && !meta.more_soon;
+      (at_once ? workers_to_wake_ : workers_with_batch_) |= uint64_t{1} << worker;
       ++forwarded_elsewhere_;
     } else {
       ++queue_drops_;

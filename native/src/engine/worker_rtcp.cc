@@ -230,6 +230,7 @@ void Worker::send_nacks() {
 }
 
 void Worker::send_transport_feedback() {
+  twcc_due_us_ = INT64_MAX;
   for (size_t i = 0; i < twcc_peers_.size();) {
     Peer& peer = *twcc_peers_[i];
     if (peer.twcc->due(now_us_)) {
@@ -243,6 +244,7 @@ void Worker::send_transport_feedback() {
       }
     }
     if (peer.twcc->pending()) {
+      twcc_due_us_ = std::min(twcc_due_us_, peer.twcc->due_us(now_us_));
       ++i;
       continue;
     }

@@ -88,6 +88,8 @@ bool Worker::holds_batch() {
 
 void Worker::fan_out() {
   hold_until_us_ = 0;
+  // Before our own pass: theirs runs beside it. They get all of what was held at once, too.
+  wake_workers(workers_with_batch_);
   if (batch_size_ == 0) return;
   note_send_time(now_us_);
   // The last datagram of a message may be shorter than the others: sound after a picture needs none of its own.

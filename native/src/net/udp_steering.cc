@@ -19,6 +19,10 @@ constexpr uint32_t kSourceIp4 = at_network(12);
 constexpr uint32_t kSourcePort4 = at_network(20);
 constexpr uint32_t kSourceIp6 = at_network(20);  // its last four bytes
 constexpr uint32_t kSourcePort6 = at_network(40);
+constexpr uint32_t kTransportFeedback = 205;
+constexpr uint32_t kPayloadFeedback = 206;
+// Transport-wide feedback, and what REMB comes as.
+constexpr uint32_t kPeriodicFormat = 15;
 constexpr uint32_t kMix = 0x9e3779b1;
 
 sock_filter statement(int code, uint32_t k) { return {static_cast<uint16_t>(code), 0, 0, k}; }
@@ -26,15 +30,21 @@ sock_filter jump(int code, uint32_t k, uint8_t yes, uint8_t no) { return {static
 
 }  // namespace
 
-bool steer_rtcp(int fd, uint8_t family, size_t workers, uint32_t seed) {
+bool steer_reports(int fd, uint8_t family, size_t workers, uint32_t seed) {
   // Offset 0 is the datagram's first byte. A load behind its end makes the result 0.
   std::vector<sock_filter> program;
   program.push_back(statement(BPF_LD | BPF_B | BPF_ABS, 0));
   program.push_back(statement(BPF_ALU | BPF_AND | BPF_K, 0xc0));
-  program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, 0x80, 0, 5));
+  program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, 0x80, 0, 10));
   program.push_back(statement(BPF_LD | BPF_B | BPF_ABS, 1));
-  program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, 192, 0, 3));
-  program.push_back(jump(BPF_JMP | BPF_JGT | BPF_K, 223, 2, 0));
+  program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, 192, 0, 8));
+  program.push_back(jump(BPF_JMP | BPF_JGT | BPF_K, 223, 7, 0));
+  // Feedback (RFC 4585 6.1): of the transport or of the payload, 15 is what is said all the time, anything else is a request.
+  program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kTransportFeedback, 1, 0));
+  program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kPayloadFeedback, 0, 3));
+  program.push_back(statement(BPF_LD | BPF_B | BPF_ABS, 0));
+  program.push_back(statement(BPF_ALU | BPF_AND | BPF_K, 0x1f));
+  program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kPeriodicFormat, 0, 2));
   program.push_back(statement(BPF_LD | BPF_IMM, 1));
   program.push_back(jump(BPF_JMP | BPF_JA, 1, 0, 0));
   program.push_back(statement(BPF_LD | BPF_IMM, 0));

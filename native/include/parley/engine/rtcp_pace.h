@@ -1,5 +1,6 @@
-// When RTCP is read. Little of it: at once. Much of it (each viewer sends feedback ten times a second and more): by the clock, so
-// that a thousand datagrams a second do not wake the worker a thousand times.
+// When reports are read (transport-wide feedback, sender and receiver reports). Few of them: at once. Many (each viewer sends feedback ten
+// times a second and more): by the clock, so that a thousand datagrams a second do not wake the worker a thousand times. Their arrival is
+// told by the kernel's time stamps, so nothing is measured worse for it. Requests (NACK, PLI) do not come this way (net/udp_steering.h).
 #pragma once
 
 #include <algorithm>
@@ -10,14 +11,15 @@ namespace parley {
 
 class RtcpPace {
  public:
-  // A NACK waits for so long at most: little beside the round trip that its answer takes.
-  static constexpr int64_t kMaxStepUs = 4'000;
+  // A report waits for so long at most, and so does a request in a compound packet behind one. About what lies between the frames and the
+  // sounds of a camera, so that most reads come with media and need no wake-up of their own.
+  static constexpr int64_t kMaxStepUs = 16'000;
   static constexpr int64_t kMinStepUs = 1'000;
   // Reads closer than this, so many in a row, are much.
-  static constexpr int64_t kCloseUs = 4'000;
+  static constexpr int64_t kCloseUs = 16'000;
   static constexpr int kCloseReads = 8;
   // Nothing for so long is little.
-  static constexpr int64_t kSilentUs = 20'000;
+  static constexpr int64_t kSilentUs = 80'000;
   // A read takes about as many: more is no cheaper each, and media waits for the end of it.
   static constexpr size_t kFewer = 16;
   static constexpr size_t kMore = 64;

@@ -87,11 +87,11 @@ class Worker final : public TcpHandler {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Before start(). Opens two sockets on the port: the second is for RTCP, if the kernel can be told to keep it apart.
+  // Before start(). Opens two sockets on the port: the second is for reports, if the kernel can be told to keep them apart.
   int open_udp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
   int open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
   // After all workers have opened their sockets of address `socket`: sets the kernel's rule for all of them.
-  bool steer_rtcp(size_t socket, uint32_t seed);
+  bool steer_reports(size_t socket, uint32_t seed);
   void drop_rtcp_socket(size_t socket) { rtcp_sockets_[socket].close(); }
   void start();
   // Ends the thread and waits for it. The state stays until the destructor.
@@ -102,9 +102,9 @@ class Worker final : public TcpHandler {
   // Any thread. Commands that can wait do not end a nap.
   void post(Command&& command);
   void post(std::vector<Command>&& commands);
-  // Another worker's thread: push to ring(own index), then wake() once per batch.
+  // Another worker's thread: push to ring(own index), then wake_for_ring() once per batch.
   PacketRing& ring(uint16_t from) { return rings_[from]; }
-  void wake();
+  void wake_for_ring();
 
   // Main thread.
   EventRing& events() { return events_; }
@@ -142,8 +142,9 @@ class Worker final : public TcpHandler {
   void set_priority();
   int64_t timeout_us(int64_t now_us) const;
   int wait(epoll_event* events, int count, int64_t timeout_us);
-  // Sleeps through datagrams; commands and other workers' packets end it.
+  // Sleeps through datagrams and other workers' packets; commands end it.
   void doze(int64_t us);
+  bool nothing_waits() const;
   void fall_asleep(epoll_event* events, int& ready);
   void end_sleep();
   void take_commands();
@@ -155,6 +156,7 @@ class Worker final : public TcpHandler {
   void tell_within(int64_t within_us);
   bool may_tell(Peer& peer);
   void flush_senders();
+  void wake_workers(uint64_t& which);
 
   // worker_commands.cc
   void apply(Command& command);
@@ -268,7 +270,7 @@ class Worker final : public TcpHandler {
 
   PacketPool pool_;
   std::vector<UdpSocket> sockets_;
-  std::vector<UdpSocket> rtcp_sockets_;  // beside those of `sockets_`; closed where RTCP comes through the same one
+  std::vector<UdpSocket> rtcp_sockets_;  // for reports, beside those of `sockets_`; closed where all comes through the same one
   RtcpPace rtcp_pace_;
   MediaPace media_pace_;
   std::vector<int64_t> drained_us_;  // when all of each socket had been read, two for each address
@@ -288,6 +290,7 @@ class Worker final : public TcpHandler {
   MpscInbox<std::vector<Command>> inbox_;
   std::unique_ptr<PacketRing[]> rings_;
   uint64_t workers_to_wake_ = 0;
+  uint64_t workers_with_batch_ = 0;  // they got packets of what is in our batch: woken when it leaves
   EventRing events_;
   EventRing feedback_;
   int64_t tell_due_us_ = 0;  // when the control part is woken; 0: nothing is in the rings that it was not woken for
@@ -328,6 +331,7 @@ class Worker final : public TcpHandler {
   int64_t next_sweep_us_ = 0;
   int64_t next_nack_us_ = 0;
   int64_t next_twcc_us_ = 0;
+  int64_t twcc_due_us_ = 0;  // when a publisher is owed feedback, as of the last look
   int64_t next_pacing_us_ = 0;
   uint32_t abs_send_time_ = 0;
   int64_t send_us_ = 0;  // for transport-wide numbers; newer than now_us_ in a long pass

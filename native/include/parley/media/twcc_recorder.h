@@ -25,7 +25,9 @@ class TwccRecorder {
 
   void on_packet(uint16_t sequence, int64_t arrival_us);
   bool pending() const { return dirty_; }
-  bool due(int64_t now_us) const { return dirty_ && now_us - reported_us_ >= interval_us(now_us); }
+  bool due(int64_t now_us) const { return dirty_ && now_us >= due_us(now_us); }
+  // Only while something is pending. What comes until then may make it earlier.
+  int64_t due_us(int64_t now_us) const { return reported_us_ + interval_us(now_us); }
   // By the packets that wait: many of them pay for an early report, few for a late one.
   int64_t interval_us(int64_t now_us) const {
     const uint64_t waiting = end_ - next_;
