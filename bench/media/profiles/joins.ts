@@ -1,4 +1,12 @@
-import { LoadPeers, measureWindow, requireDescriptors, type MediaWindow } from "@parley/app";
+import {
+  inParallel,
+  LoadPeers,
+  measureWindow,
+  requireDescriptors,
+  until,
+  type LoadViewer,
+  type MediaWindow,
+} from "@parley/app";
 import type { MediaBenchOptions } from "../arguments.ts";
 import { churn, type ChurnResult } from "../churn.ts";
 import { peerOptions, round, trust, withStand, type Figures, type Stand } from "../stand.ts";
@@ -7,7 +15,10 @@ const stayMs = 1_000;
 /** Where the whole server runs. */
 const core = 0;
 
-/** Profile `joins`: how many joins per second a server on one core stands, and what the viewers who are there notice. */
+/**
+ * Profile `joins`: how many joins per second a server on one core stands, and what the viewers who are there notice. Who comes is sent the camera,
+ * too, so the window without joins has as many viewers as there are at any time of the one with them: others would show what more viewers cost.
+ */
 export async function joins(options: MediaBenchOptions): Promise<Figures> {
   await requireDescriptors(options.subscribers + options.joins * 4, `${options.joins} joins per second`);
   return await withStand(options, run, { core });
@@ -21,7 +32,7 @@ async function run(stand: Stand): Promise<Figures> {
   await peers.warmUp(options.warmupJoins);
   await peers.join(options.subscribers);
   await peers.untilStates("all viewers see the camera", ({ withMedia }) => withMedia >= options.subscribers);
-  const quiet = await measureWindow(server, load, { seconds: options.seconds });
+  const quiet = await beside(stand, peers, () => measureWindow(server, load, { seconds: options.seconds }));
   say(`${options.joins} joins and leaves per second for ${options.seconds} s, on core ${core}`);
   let result: ChurnResult | undefined;
   const busy = await measureWindow(server, load, {
@@ -41,7 +52,7 @@ async function run(stand: Stand): Promise<Figures> {
     joins: result?.joins,
     failed: result?.failed,
     firstError: result?.firstError,
-    // Also what a viewer is sent while it is there, and its leaving.
+    // Also its leaving.
     cpuMsPerVisit: round((perJoin * busy.sending.elapsedUs) / (result?.joins ?? 1), 2),
     coreShare: round(busy.sending.cpuUs / busy.sending.elapsedUs, 2),
     lostWithout: lost(quiet),
@@ -54,4 +65,24 @@ async function run(stand: Stand): Promise<Figures> {
     maxUs: busy.snapshot.maxUs,
     ...trust(busy),
   };
+}
+
+/** Measures while as many others are there as stay for {@link stayMs}, without coming and going. */
+async function beside(
+  { options, load }: Stand,
+  peers: LoadPeers,
+  measure: () => Promise<MediaWindow>,
+): Promise<MediaWindow> {
+  const others: LoadViewer[] = [];
+  await inParallel(Math.round((options.joins * stayMs) / 1000), async () => {
+    const viewer = await peers.joinOne(false);
+    others.push(viewer);
+    await until("a viewer is connected", () => load.state(viewer.id) === "connected");
+  });
+  const measured = await measure();
+  await inParallel(others.length, async (index) => {
+    const viewer = others[index];
+    if (viewer !== undefined) await peers.leave(viewer);
+  });
+  return measured;
 }
