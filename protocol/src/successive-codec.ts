@@ -31,7 +31,8 @@ type Fields = Record<string, unknown>;
 export class SuccessiveCodec<S extends DescMessage> {
   readonly #schema: S;
   /** By number, in ascending order. */
-  readonly #parts = new Map<number, Part>();
+  readonly #parts: readonly Part[];
+  readonly #partNumbers: ReadonlySet<number>;
   /** What a message has instead of its parts while the rest of it is encoded. */
   readonly #noParts: Fields = {};
   /** Decoded of what another encoder made: in whatever order that has its parts. */
@@ -41,11 +42,9 @@ export class SuccessiveCodec<S extends DescMessage> {
 
   constructor(schema: S) {
     this.#schema = schema;
-    for (const field of [...schema.fields].sort((a, b) => a.number - b.number)) {
-      if (!isPart(field)) continue;
-      this.#parts.set(field.number, field);
-      this.#noParts[field.localName] = emptyPart(field);
-    }
+    this.#parts = [...schema.fields].sort((a, b) => a.number - b.number).filter(isPart);
+    this.#partNumbers = new Set(this.#parts.map(({ number }) => number));
+    for (const field of this.#parts) this.#noParts[field.localName] = emptyPart(field);
   }
 
   /** `before.bytes` must come from this method, too. */
@@ -64,14 +63,16 @@ export class SuccessiveCodec<S extends DescMessage> {
     writer.raw(toBinary(this.#schema, { ...message, ...this.#noParts }));
     const there = new FieldCursor(before?.bytes ?? nothing);
     this.#skipRest(there);
-    for (const [number, field] of this.#parts) {
+    for (const field of this.#parts) {
+      const { number } = field;
       there.skipTo(number);
       const earlier = valuesOf(before?.message, field);
-      for (const [index, value] of valuesOf(message, field).entries()) {
+      const values = valuesOf(message, field);
+      for (let index = 0; index < values.length; index += 1) {
         const isThere = there.number === number;
-        if (isThere && before !== undefined && earlier[index] === value) {
+        if (isThere && before !== undefined && earlier[index] === values[index]) {
           writer.raw(before.bytes.subarray(there.start, there.end));
-        } else writer.tag(number, WireType.LengthDelimited).bytes(encodePart(field, value));
+        } else writer.tag(number, WireType.LengthDelimited).bytes(encodePart(field, values[index]));
         if (isThere) there.next();
       }
     }
@@ -109,7 +110,8 @@ export class SuccessiveCodec<S extends DescMessage> {
     const before = known === undefined || this.#foreign.has(known.message) ? undefined : known;
     const there = new FieldCursor(before?.bytes ?? nothing);
     this.#skipRest(there);
-    for (const [number, field] of this.#parts) {
+    for (const field of this.#parts) {
+      const { number } = field;
       there.skipTo(number);
       const earlier = valuesOf(before?.message, field);
       const values: unknown[] = [];
@@ -130,11 +132,13 @@ export class SuccessiveCodec<S extends DescMessage> {
   /** Goes from before the first field to the first part. */
   #skipRest(cursor: FieldCursor): void {
     let isMore = cursor.next();
-    while (isMore && !this.#parts.has(cursor.number)) isMore = cursor.next();
+    while (isMore && !this.#partNumbers.has(cursor.number)) isMore = cursor.next();
   }
 }
 
 const nothing = new Uint8Array();
+/** May become a list of a message, which nobody changes. */
+const none: readonly unknown[] = Object.freeze([]);
 
 function isPart(field: DescField): boolean {
   if (field.oneof !== undefined) return false;
@@ -161,7 +165,7 @@ function decodePart({ message }: Part, bytes: Uint8Array): unknown {
 function valuesOf(message: unknown, { localName, message: type }: Part): readonly unknown[] {
   const value = (message as Fields | undefined)?.[localName];
   // Bytes without presence are there when there are any.
-  if (value === undefined || (type === undefined && (value as Uint8Array).length === 0)) return [];
+  if (value === undefined || (type === undefined && (value as Uint8Array).length === 0)) return none;
   return Array.isArray(value) ? value : [value];
 }
 

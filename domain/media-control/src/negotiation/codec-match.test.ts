@@ -87,4 +87,17 @@ describe("matchPayloadTypes", () => {
   it("is empty when the viewer can show nothing of it", () => {
     assert.deepEqual(matchPayloadTypes([codecOf(45, Codec.AV1)], [codecOf(3, Codec.VP8)]), []);
   });
+
+  it("tells lists apart that differ in a payload type or a parameter only, however many there were before", () => {
+    for (let round = 0; round < 3; round++) {
+      for (let payloadType = 35; payloadType < 127; payloadType++) {
+        const publisher = [h264(payloadType, "42e01f")];
+        for (let mode = 0; mode < 12; mode++) {
+          const viewer = [h264(payloadType + 1, "42e01f", mode)];
+          const expected = mode === 1 ? [{ from: payloadType, to: payloadType + 1 }] : [];
+          assert.deepEqual(matchPayloadTypes(publisher, viewer), expected);
+        }
+      }
+    }
+  });
 });

@@ -79,9 +79,16 @@ const H264_RANKS: Readonly<Partial<Record<H264Profile, number>>> = {
 
 /**
  * For MediaPlane.bindSlot: for each of the publisher's codecs the subscriber's payload type, where there is one: the same format
- * if possible, else the first that takes it. Empty: the slot cannot show this track.
+ * if possible, else the first that takes it. Empty: the slot cannot show this track. Neither list may change afterwards.
  */
-export function matchPayloadTypes(from: readonly CodecGrant[], to: readonly CodecGrant[]): PayloadTypeMapping[] {
+export function matchPayloadTypes(
+  from: readonly CodecGrant[],
+  to: readonly CodecGrant[],
+): readonly PayloadTypeMapping[] {
+  return remembered.get(from, to);
+}
+
+function match(from: readonly CodecGrant[], to: readonly CodecGrant[]): readonly PayloadTypeMapping[] {
   const mappings: PayloadTypeMapping[] = [];
   for (const source of from) {
     const candidates = to.filter((target) => canForward(source, target));
@@ -91,3 +98,52 @@ export function matchPayloadTypes(from: readonly CodecGrant[], to: readonly Code
   }
   return mappings;
 }
+
+/** Browsers of one kind offer the same: some dozens of lists, and of pairs some hundreds; a hostile one is forgotten with the rest. */
+const maxLists = 1_024;
+const maxMatches = 8_192;
+
+/** Who switches slots compares the same lists again and again, and a thousand viewers have the same ones. */
+class Matches {
+  /** A number for each list that says the same. */
+  readonly #numbers = new Map<string, number>();
+  #numberOf = new WeakMap<readonly CodecGrant[], number>();
+  readonly #matches = new Map<number, readonly PayloadTypeMapping[]>();
+
+  get(from: readonly CodecGrant[], to: readonly CodecGrant[]): readonly PayloadTypeMapping[] {
+    if (this.#numbers.size > maxLists - 2 || this.#matches.size >= maxMatches) this.#clear();
+    const pair = this.#number(from) * maxLists + this.#number(to);
+    let found = this.#matches.get(pair);
+    if (found === undefined) {
+      found = match(from, to);
+      this.#matches.set(pair, found);
+    }
+    return found;
+  }
+
+  #number(codecs: readonly CodecGrant[]): number {
+    let number = this.#numberOf.get(codecs);
+    if (number !== undefined) return number;
+    const text = JSON.stringify(
+      codecs.map(({ payloadType, codec, clockRateHz, channels, fmtp }) => [
+        payloadType,
+        codec,
+        clockRateHz,
+        channels,
+        fmtp,
+      ]),
+    );
+    number = this.#numbers.get(text) ?? this.#numbers.size;
+    this.#numbers.set(text, number);
+    this.#numberOf.set(codecs, number);
+    return number;
+  }
+
+  #clear(): void {
+    this.#numbers.clear();
+    this.#numberOf = new WeakMap();
+    this.#matches.clear();
+  }
+}
+
+const remembered = new Matches();

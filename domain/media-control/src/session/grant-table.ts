@@ -132,13 +132,18 @@ export class GrantTable {
     if (grant.revision < entry.grant.revision) return { type: "stale" };
     if (grant.revision === entry.grant.revision) return { type: "repeat" };
     if (!grant.closed && !isOpenGrant(grant)) return { type: "malformed" };
-    this.#dropUfrags(entry.grant);
+    const before = entry.grant;
     if (grant.closed) {
+      this.#dropUfrags(before);
       this.#entries.delete(grant.sessionId);
       this.#closed.set(grant.sessionId, { revision: grant.revision, atMs: nowMs });
     } else {
       entry.grant = grant;
-      this.#indexUfrags(grant);
+      // Most revisions bind a slot, and share the rest with the one before.
+      if (before.ice !== grant.ice) {
+        this.#dropUfrags(before);
+        this.#indexUfrags(grant);
+      }
     }
     return { type: "apply", grant };
   }

@@ -38,27 +38,46 @@ export class SubscribeSide {
   /** `before`: the grant that was applied last; slots that are the same object in both are as they should be. */
   apply(grant: Grant, before: Grant | undefined, nowMs: number): SessionOutput[] {
     const outputs: SessionOutput[] = [];
-    const changed =
-      before?.codecs === grant.codecs
-        ? grant.slots.filter((slot) => this.#slots.get(slot.mid)?.grant !== slot)
-        : grant.slots;
-    if (changed.length === 0 && grant.slots.length === this.#slots.size) return outputs;
-    const wanted = new Map(grant.slots.map((slot) => [slot.mid, slot]));
-    for (const [mid, slot] of this.#slots) {
-      const now = wanted.get(mid);
-      if (now === slot.grant || (now !== undefined && slotKey(now) === slotKey(slot.grant))) continue;
-      this.#slots.delete(mid);
-      outputs.push({ type: "want-publisher", slotMid: mid, track: undefined }, { type: "close-slot", mid });
-    }
-    for (const slot of changed) outputs.push(...this.#applySlot(slot, grant.codecs, nowMs));
+    const sameCodecs = before?.codecs === grant.codecs;
+    const changed = sameCodecs ? grant.slots.filter((slot) => this.#slots.get(slot.mid)?.grant !== slot) : grant.slots;
+    const isOneGone = grant.slots.length !== this.#slots.size || changed.some((slot) => !this.#has(slot));
+    if (isOneGone) outputs.push(...this.#dropSlots(grant.slots));
+    for (const slot of changed) outputs.push(...this.#applySlot(slot, grant.codecs, sameCodecs, nowMs));
     return outputs;
   }
 
-  #applySlot(granted: SlotGrant, allCodecs: readonly CodecGrant[], nowMs: number): SessionOutput[] {
+  #has(granted: SlotGrant): boolean {
+    const slot = this.#slots.get(granted.mid);
+    return slot !== undefined && isSameSlot(slot.grant, granted);
+  }
+
+  /** Those that are not granted any more. */
+  #dropSlots(granted: readonly SlotGrant[]): SessionOutput[] {
+    const outputs: SessionOutput[] = [];
+    const wanted = new Map(granted.map((slot) => [slot.mid, slot]));
+    for (const [mid, slot] of this.#slots) {
+      const now = wanted.get(mid);
+      if (now !== undefined && isSameSlot(now, slot.grant)) continue;
+      this.#slots.delete(mid);
+      outputs.push({ type: "want-publisher", slotMid: mid, track: undefined }, { type: "close-slot", mid });
+    }
+    return outputs;
+  }
+
+  /** `sameCodecs`: the slots that are there were made with these. */
+  #applySlot(
+    granted: SlotGrant,
+    allCodecs: readonly CodecGrant[],
+    sameCodecs: boolean,
+    nowMs: number,
+  ): SessionOutput[] {
     const { mid, kind, ssrc, rtxSsrc } = granted;
-    const codecs = codecsOf(granted.payloadTypes, allCodecs);
     const outputs: SessionOutput[] = [];
     let slot = this.#slots.get(mid);
+    const codecs =
+      slot !== undefined && sameCodecs && isSameList(slot.grant.payloadTypes, granted.payloadTypes)
+        ? slot.codecs
+        : codecsOf(granted.payloadTypes, allCodecs);
     if (slot === undefined) {
       slot = newSlot(granted);
       this.#slots.set(mid, slot);
@@ -67,7 +86,7 @@ export class SubscribeSide {
       if (granted.binding !== undefined) {
         outputs.push({ type: "want-publisher", slotMid: mid, track: publisherOf(granted.binding) });
       }
-    } else if (bindingKey(slot.grant.binding) !== bindingKey(granted.binding)) {
+    } else if (!isSameBinding(slot.grant.binding, granted.binding)) {
       slot.publisher = undefined;
       outputs.push({ type: "want-publisher", slotMid: mid, track: publisherOf(granted.binding) });
     }
@@ -216,12 +235,21 @@ function isOf(ref: TrackRef, binding: BindingGrant): boolean {
 }
 
 /** A slot keeps its SSRC and its clock for life; another of these is another slot. */
-function slotKey({ kind, ssrc, rtxSsrc }: SlotGrant): string {
-  return `${kind} ${ssrc} ${rtxSsrc}`;
+function isSameSlot(one: SlotGrant, other: SlotGrant): boolean {
+  return one.kind === other.kind && one.ssrc === other.ssrc && one.rtxSsrc === other.rtxSsrc;
 }
 
-function bindingKey(binding: BindingGrant | undefined): string {
-  return binding === undefined ? "" : `${binding.publisherSessionId} ${binding.publisherMid} ${binding.streamId}`;
+function isSameBinding(one: BindingGrant | undefined, other: BindingGrant | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return (
+    one.publisherSessionId === other.publisherSessionId &&
+    one.publisherMid === other.publisherMid &&
+    one.streamId === other.streamId
+  );
+}
+
+function isSameList(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
 }
 
 function boundKeyOf({ ref, generation }: PublisherTrack, mapping: readonly PayloadTypeMapping[]): string {
