@@ -13,4 +13,5 @@ export {
   SessionState as ClientSessionState,
   SessionStateSchema as ClientSessionStateSchema,
 } from "./gen/parley/client/v1/room_pb.ts";
+export { encodeMessage } from "./message-encoder.ts";
 export { SuccessiveCodec, type Encoded } from "./successive-codec.ts";

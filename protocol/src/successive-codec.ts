@@ -1,14 +1,8 @@
-import {
-  fromBinary,
-  ScalarType,
-  toBinary,
-  type DescField,
-  type DescMessage,
-  type MessageShape,
-} from "@bufbuild/protobuf";
+import { fromBinary, ScalarType, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FieldCursor } from "./field-cursor.ts";
+import { fieldWriter, writeMessage, writeUnknown, type FieldWriter } from "./message-encoder.ts";
 
 /** A message with its encoding, neither of which is changed any more. */
 export interface Encoded<M> {
@@ -33,8 +27,8 @@ export class SuccessiveCodec<S extends DescMessage> {
   /** By number, in ascending order. */
   readonly #parts: readonly Part[];
   readonly #partNumbers: ReadonlySet<number>;
-  /** What a message has instead of its parts while the rest of it is encoded. */
-  readonly #noParts: Fields = {};
+  /** All other fields. */
+  readonly #rest: readonly FieldWriter[];
   /** Decoded of what another encoder made: in whatever order that has its parts. */
   readonly #foreign = new WeakSet<object>();
   /** Kept: growing a new one to the size of a message costs more than writing it. */
@@ -42,9 +36,10 @@ export class SuccessiveCodec<S extends DescMessage> {
 
   constructor(schema: S) {
     this.#schema = schema;
-    this.#parts = [...schema.fields].sort((a, b) => a.number - b.number).filter(isPart);
+    const fields = [...schema.fields].sort((a, b) => a.number - b.number);
+    this.#parts = fields.filter(isPart);
     this.#partNumbers = new Set(this.#parts.map(({ number }) => number));
-    for (const field of this.#parts) this.#noParts[field.localName] = emptyPart(field);
+    this.#rest = fields.filter((field) => !isPart(field)).map(fieldWriter);
   }
 
   /** `before.bytes` must come from this method, too. */
@@ -60,7 +55,8 @@ export class SuccessiveCodec<S extends DescMessage> {
 
   #encodeSharing(message: MessageShape<S>, before: Encoded<MessageShape<S>> | undefined): Uint8Array {
     const writer = this.#writer;
-    writer.raw(toBinary(this.#schema, { ...message, ...this.#noParts }));
+    for (const write of this.#rest) write(writer, message as Fields);
+    writeUnknown(writer, message);
     const there = new FieldCursor(before?.bytes ?? nothing);
     this.#skipRest(there);
     for (const field of this.#parts) {
@@ -72,7 +68,7 @@ export class SuccessiveCodec<S extends DescMessage> {
         const isThere = there.number === number;
         if (isThere && before !== undefined && earlier[index] === values[index]) {
           writer.raw(before.bytes.subarray(there.start, there.end));
-        } else writer.tag(number, WireType.LengthDelimited).bytes(encodePart(field, values[index]));
+        } else writePart(writer.tag(number, WireType.LengthDelimited), field, values[index]);
         if (isThere) there.next();
       }
     }
@@ -149,13 +145,14 @@ function isPart(field: DescField): boolean {
   return isMessage && !field.delimitedEncoding;
 }
 
-function emptyPart(field: Part): unknown {
-  if (field.fieldKind === "scalar") return nothing;
-  return field.fieldKind === "list" ? [] : undefined;
-}
-
-function encodePart({ message }: Part, value: unknown): Uint8Array {
-  return message === undefined ? (value as Uint8Array) : toBinary(message, value as MessageShape<DescMessage>);
+function writePart(writer: BinaryWriter, { message }: Part, value: unknown): void {
+  if (message === undefined) {
+    writer.bytes(value as Uint8Array);
+    return;
+  }
+  writer.fork();
+  writeMessage(writer, message, value);
+  writer.join();
 }
 
 function decodePart({ message }: Part, bytes: Uint8Array): unknown {

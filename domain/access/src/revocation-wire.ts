@@ -1,5 +1,5 @@
-import { create, fromBinary, fromJsonString, toBinary, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
-import { TokenRevocationSchema, TokenRevocationsSchema, type TokenRevocation } from "@parley/protocol";
+import { create, fromBinary, fromJsonString, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
+import { encodeMessage, TokenRevocationSchema, TokenRevocationsSchema, type TokenRevocation } from "@parley/protocol";
 import type { KeptRevocation, Revocation } from "./revocation-list.ts";
 
 /** About 100 bytes each: far below a bus message's limit (NATS: 1 MB). */
@@ -10,7 +10,7 @@ export function encodeRevocations(all: readonly KeptRevocation[]): Uint8Array[] 
   const messages: Uint8Array[] = [];
   for (let from = 0; from < all.length; from += perMessage) {
     const revocations = all.slice(from, from + perMessage).map(toWire);
-    messages.push(toBinary(TokenRevocationsSchema, create(TokenRevocationsSchema, { revocations })));
+    messages.push(encodeMessage(TokenRevocationsSchema, create(TokenRevocationsSchema, { revocations })));
   }
   return messages;
 }

@@ -1,7 +1,8 @@
-import { create, fromBinary, fromJsonString, toBinary, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, fromJsonString, toJsonString, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { err, ok, type Result } from "@parley/foundation";
 import {
+  encodeMessage,
   ClientFrameSchema,
   ErrorSchema,
   errorTable,
@@ -44,7 +45,7 @@ export function decodeClientFrame(data: Uint8Array | string, encoding: Encoding)
 export type ServerFrameInit = MessageInitShape<typeof ServerFrameSchema>;
 
 export function encodeServerFrame(frame: ServerFrameInit): Uint8Array {
-  return toBinary(ServerFrameSchema, create(ServerFrameSchema, frame));
+  return encodeMessage(ServerFrameSchema, create(ServerFrameSchema, frame));
 }
 
 const responseField = 3;

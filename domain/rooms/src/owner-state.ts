@@ -1,5 +1,5 @@
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { FieldCursor, SessionOwnerStateSchema, type SessionOwnerState } from "@parley/protocol";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { encodeMessage, FieldCursor, SessionOwnerStateSchema, type SessionOwnerState } from "@parley/protocol";
 import { participantOf, roomInfo, streamOf } from "./snapshot.ts";
 import type { RoomState, SessionState, SlotState, StreamState } from "./state.ts";
 
@@ -65,7 +65,7 @@ function bindingOf({ mid, desired }: SlotState): NonNullable<OwnerStateInit["slo
 }
 
 function encode(init: OwnerStateInit): Uint8Array {
-  return toBinary(SessionOwnerStateSchema, create(SessionOwnerStateSchema, init));
+  return encodeMessage(SessionOwnerStateSchema, create(SessionOwnerStateSchema, init));
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {

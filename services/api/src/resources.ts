@@ -1,7 +1,8 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import type { VerifiedToken } from "@parley/domain-access";
 import { subjects, type Bus, type Clock, type FenceGuard, type Subscription, type Timer } from "@parley/foundation";
 import {
+  encodeMessage,
   ClientSessionState,
   ConnectionPresenceSchema,
   RoomEventDeliverySchema,
@@ -141,7 +142,7 @@ export class Resources {
       tokenExpiresAtUnixMs: BigInt(Math.floor(token.expiresAtUnixMs)),
     }));
     const presence = create(ConnectionPresenceSchema, { ownerId: this.#deps.ownerId, connections });
-    return toBinary(ConnectionPresenceSchema, presence);
+    return encodeMessage(ConnectionPresenceSchema, presence);
   }
 
   #announce(): void {

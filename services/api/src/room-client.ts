@@ -1,7 +1,8 @@
-import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
 import { BusError, err, ok, subjects, type Bus, type Clock, type FenceGuard, type Result } from "@parley/foundation";
 import {
+  encodeMessage,
   ConnectionGoneSchema,
   parleyError,
   RoomCommandReplySchema,
@@ -50,7 +51,7 @@ export class RoomClient {
     method: NonNullable<Exclude<MessageInitShape<typeof RoomRequestSchema>, { $typeName: string }>["method"]>,
   ): Promise<Result<RoomResponse, ParleyError>> {
     const { appId, subject: userId } = caller.token;
-    const payload = toBinary(
+    const payload = encodeMessage(
       RoomCommandSchema,
       create(RoomCommandSchema, {
         appId,
@@ -71,7 +72,7 @@ export class RoomClient {
   /** The connection is over: its participant leaves. */
   gone(appId: string, connectionId: string): void {
     const message = create(ConnectionGoneSchema, { appId, connectionId });
-    this.#deps.bus.publish(subjects.connectionGone, toBinary(ConnectionGoneSchema, message));
+    this.#deps.bus.publish(subjects.connectionGone, encodeMessage(ConnectionGoneSchema, message));
   }
 
   async #attempt(subject: string, payload: Uint8Array, left: number): Promise<Result<RoomResponse, ParleyError>> {

@@ -1,6 +1,11 @@
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { subjects, type Bus } from "@parley/foundation";
-import { ConnectionGoneSchema, ConnectionPresenceSchema, type ConnectionAliveSchema } from "@parley/protocol";
+import {
+  encodeMessage,
+  ConnectionGoneSchema,
+  ConnectionPresenceSchema,
+  type ConnectionAliveSchema,
+} from "@parley/protocol";
 import type { HeldConnection } from "./held-connection.ts";
 
 /** Connections in one announcement: about 100 bytes each stays far below a bus message's limit (NATS: 1 MB). */
@@ -11,7 +16,7 @@ export function announcePresence(bus: Bus, ownerId: string, held: Iterable<HeldC
   let connections: MessageInitShape<typeof ConnectionAliveSchema>[] = [];
   const publish = (): void => {
     const presence = create(ConnectionPresenceSchema, { ownerId, connections });
-    bus.publish(subjects.connectionPresence, toBinary(ConnectionPresenceSchema, presence));
+    bus.publish(subjects.connectionPresence, encodeMessage(ConnectionPresenceSchema, presence));
     connections = [];
   };
   for (const { connection, token } of held) {
@@ -31,6 +36,6 @@ export function announcePresence(bus: Bus, ownerId: string, held: Iterable<HeldC
 export function announceGone(bus: Bus, appId: string, connectionId: string): void {
   bus.publish(
     subjects.connectionGone,
-    toBinary(ConnectionGoneSchema, create(ConnectionGoneSchema, { appId, connectionId })),
+    encodeMessage(ConnectionGoneSchema, create(ConnectionGoneSchema, { appId, connectionId })),
   );
 }

@@ -1,4 +1,4 @@
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { roomGrantsOf, type VerifiedToken } from "@parley/domain-access";
 import {
   CommandLane,
@@ -8,7 +8,7 @@ import {
   type LaneOutput,
 } from "@parley/domain-connection";
 import { BusError, subjects, type Bus, type Clock, type FenceGuard, type Logger } from "@parley/foundation";
-import { parleyError, RoomCommandSchema, type RoomCommand, type RoomRequest } from "@parley/protocol";
+import { encodeMessage, parleyError, RoomCommandSchema, type RoomCommand, type RoomRequest } from "@parley/protocol";
 
 export interface RoomCommandInput {
   readonly requestId: number;
@@ -143,7 +143,7 @@ function readReply(fences: FenceGuard, bytes: Uint8Array): CommandResult | undef
 type CommandInit = Exclude<MessageInitShape<typeof RoomCommandSchema>, RoomCommand>;
 
 function encode(init: CommandInit): Uint8Array {
-  return toBinary(RoomCommandSchema, create(RoomCommandSchema, init));
+  return encodeMessage(RoomCommandSchema, create(RoomCommandSchema, init));
 }
 
 function asError(error: unknown): Error {

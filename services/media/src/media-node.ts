@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import {
   BindingTable,
   type DtlsCertificate,
@@ -29,6 +29,7 @@ import {
   subjects,
 } from "@parley/foundation";
 import {
+  encodeMessage,
   AudioLevelsSchema,
   NodeAnnouncementSchema,
   SessionGrantSchema,
@@ -211,7 +212,7 @@ class Node implements MediaNode {
       draining: this.#grants.draining,
       localIps: [...(config.localIps ?? [])],
     });
-    bus.publish(subjects.mediaAnnounce, toBinary(NodeAnnouncementSchema, announcement));
+    bus.publish(subjects.mediaAnnounce, encodeMessage(NodeAnnouncementSchema, announcement));
   }
 
   #takeGrant(payload: Uint8Array): void {
@@ -365,7 +366,7 @@ class Node implements MediaNode {
   #publishLevels(): void {
     const { bus, nodeId } = this.#deps;
     const levels = this.#levels.changes({ nodeId, nodeBootId: this.bootId });
-    if (levels !== undefined) bus.publish(subjects.mediaLevels, toBinary(AudioLevelsSchema, levels));
+    if (levels !== undefined) bus.publish(subjects.mediaLevels, encodeMessage(AudioLevelsSchema, levels));
   }
 
   #publishGrants(payload: Uint8Array): void {
@@ -396,7 +397,7 @@ class Node implements MediaNode {
   #send(appId: string, roomId: string, fields: Parameters<typeof create<typeof SessionStatusSchema>>[1]): void {
     const { nodeId, bus } = this.#deps;
     const status = create(SessionStatusSchema, { ...fields, appId, roomId, nodeId, nodeBootId: this.bootId });
-    bus.publish(subjects.mediaStatus(appId, roomId), toBinary(SessionStatusSchema, status));
+    bus.publish(subjects.mediaStatus(appId, roomId), encodeMessage(SessionStatusSchema, status));
   }
 }
 

@@ -1,7 +1,7 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import type { MediaPlaneEvent } from "@parley/domain-media-control";
 import { type Bus, type Clock, subjects } from "@parley/foundation";
-import { GrantRequestSchema } from "@parley/protocol";
+import { encodeMessage, GrantRequestSchema } from "@parley/protocol";
 
 type StunEvent = Extract<MediaPlaneEvent, { type: "stun" }>;
 
@@ -79,7 +79,7 @@ export class UnknownUfrags {
 
   async #request(localUfrag: string): Promise<void> {
     const { bus, nodeId, onGrant } = this.#deps;
-    const request = toBinary(GrantRequestSchema, create(GrantRequestSchema, { nodeId, localUfrag }));
+    const request = encodeMessage(GrantRequestSchema, create(GrantRequestSchema, { nodeId, localUfrag }));
     try {
       const options = { timeoutMs: REQUEST_TIMEOUT_MS, signal: this.#abort.signal };
       const reply = await bus.request(subjects.mediaGrantGet, request, options);

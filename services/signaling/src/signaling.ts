@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import {
   defaultRoomLimits,
   RoomHost,
@@ -21,6 +21,7 @@ import {
   type Timer,
 } from "@parley/foundation";
 import {
+  encodeMessage,
   AudioLevelsSchema,
   ConnectionGoneSchema,
   ConnectionPresenceSchema,
@@ -176,7 +177,7 @@ class RoomOwner implements Signaling {
     );
     this.#handle({ type: "recover" });
     const wanted = create(GrantsWantedSchema, this.#fenced());
-    this.#deps.bus.publish(subjects.mediaGrantsWanted, toBinary(GrantsWantedSchema, wanted));
+    this.#deps.bus.publish(subjects.mediaGrantsWanted, encodeMessage(GrantsWantedSchema, wanted));
   }
 
   /** The bus of a single process hands over the same bytes while nothing has changed: thousands of connections, each second. */
@@ -287,11 +288,11 @@ class RoomOwner implements Signaling {
     const { bus } = this.#deps;
     switch (output.type) {
       case "reply": {
-        this.#reply(output.replyTo, toBinary(RoomCommandReplySchema, { ...output.reply, ...this.#fenced() }));
+        this.#reply(output.replyTo, encodeMessage(RoomCommandReplySchema, { ...output.reply, ...this.#fenced() }));
         break;
       }
       case "transfer-reply":
-        this.#reply(output.replyTo, toBinary(RoomTransferReplySchema, output.reply));
+        this.#reply(output.replyTo, encodeMessage(RoomTransferReplySchema, output.reply));
         break;
       case "grant":
         bus.publish(subjects.mediaGrant(output.nodeId), this.#grantBytes(output.grant, output.before));
@@ -299,7 +300,7 @@ class RoomOwner implements Signaling {
       case "standing-grants": {
         const { nodeId, nodeBootId, rooms } = output;
         const standing = create(StandingGrantsSchema, { nodeBootId, rooms: [...rooms], ...this.#fenced() });
-        bus.publish(subjects.mediaStanding(nodeId), toBinary(StandingGrantsSchema, standing));
+        bus.publish(subjects.mediaStanding(nodeId), encodeMessage(StandingGrantsSchema, standing));
         break;
       }
       case "event":
@@ -316,7 +317,7 @@ class RoomOwner implements Signaling {
     const { bus } = this.#deps;
     const common = { appId, event, lossy, ...this.#fenced() };
     const encode = (more: { connectionIds?: string[] }): Uint8Array =>
-      toBinary(RoomEventDeliverySchema, create(RoomEventDeliverySchema, { ...common, ...more }));
+      encodeMessage(RoomEventDeliverySchema, create(RoomEventDeliverySchema, { ...common, ...more }));
     for (const [ownerId, theirs] of this.#owners.group(connectionIds)) {
       if (ownerId !== "") bus.publish(subjects.ownerEvent(ownerId), encode({ connectionIds: theirs }));
       else {
@@ -344,7 +345,7 @@ class RoomOwner implements Signaling {
     const { transferId } = transfer;
     const options = { timeoutMs, signal: this.#closing.signal };
     try {
-      const bytes = await this.#deps.bus.request(subject, toBinary(RoomTransferSchema, transfer), options);
+      const bytes = await this.#deps.bus.request(subject, encodeMessage(RoomTransferSchema, transfer), options);
       this.#handle({ type: "transfer-answered", transferId, reply: fromBinary(RoomTransferReplySchema, bytes) });
     } catch {
       if (!this.#closing.signal.aborted) this.#handle({ type: "transfer-answered", transferId, reply: undefined });
