@@ -21,8 +21,6 @@ export interface Figures {
 /** The product with a consumer of transport-wide feedback, which it has not itself. */
 const withConsumer: ServerOptions = {
   program: new URL("feedback-server.ts", import.meta.url),
-  // The product sets it first of all (apps/parley/src/young-generation.ts), which a program around it cannot.
-  nodeFlags: ["--semi-space-growth-factor=1"],
 };
 
 /** Runs `measure` with a fresh server and a fresh load client, and ends both. */
