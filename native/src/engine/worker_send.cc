@@ -1,5 +1,6 @@
 // From the batch to the subscribers: subscribers outside, packets inside, one UDP_SEGMENT message per run of sizes.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "parley/engine/worker.h"
@@ -75,7 +76,8 @@ bool Worker::holds_batch() {
   size_t subscribers = 0;
   for (const Track* track : batch_tracks_) {
     if (!media_meta(*batch_[static_cast<size_t>(track->batch_last)].packet).more_soon) return false;
-    subscribers += track->slots.size();
+    // The kernel spreads peers evenly over the threads, and a pass more would be one more for each of them.
+    subscribers += track->slots.size() * (1 + static_cast<size_t>(std::popcount(track->remote_workers)));
   }
   if (subscribers < kHoldSubscribers) return false;
   const int64_t now_us = monotonic_us();
