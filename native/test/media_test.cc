@@ -309,6 +309,34 @@ TEST("bursts are told from packets that come one by one, however busy their rece
   for (const int64_t work_us : {700, 2'000}) CHECK(!watched_bursts(500, work_us, false));
 }
 
+TEST("when a frame is whole is learned from those before: from the longest, for a while") {
+  BurstWatch watch;
+  int64_t now_us = 1'000'000;
+  uint32_t frame = 0;
+  const auto next = [&](int packets, int64_t gap_us) {
+    now_us += 33'333;
+    ++frame;
+    const int64_t first_us = now_us;
+    int64_t expected_us = 0;
+    for (int packet = 0; packet < packets; ++packet) {
+      if (packet > 0) now_us += gap_us;
+      watch.on_packet(frame * 3'000, now_us, now_us);
+      expected_us = watch.whole_at_us() - first_us;
+    }
+    return expected_us;
+  };
+  CHECK_EQ(next(6, 80), 0);
+  CHECK_EQ(next(5, 80), 400);
+  CHECK_EQ(next(6, 80), 390);
+  CHECK_EQ(next(6, 80), 400);
+  // One that was held up on its way says nothing.
+  next(2, 20'000);
+  CHECK_EQ(next(6, 80), 400);
+  // Smaller frames are waited for less and less.
+  for (int i = 0; i < 30; ++i) next(2, 80);
+  CHECK(next(2, 80) <= 90);
+}
+
 TEST("a camera that changes its ways is seen to do so within a second") {
   BurstWatch watch;
   int64_t now_us = 0;

@@ -33,8 +33,9 @@ constexpr int kEpollEvents = 64;
 constexpr long kEpollPwait2 = 441;
 constexpr uint64_t kTagEvent = uint64_t{1} << 40;
 constexpr uint64_t kTagTcp = uint64_t{1} << 41;
-// While a burst is held. Whatever else comes waits for no longer than that.
+// While a burst is held, when nobody knows how long it takes, or it takes longer; and what is not worth going to sleep for.
 constexpr int64_t kDozeUs = 150;
+constexpr int64_t kShortDozeUs = 20;
 
 }  // namespace
 
@@ -189,7 +190,8 @@ int64_t Worker::timeout_us(int64_t now_us) const {
   if (!nack_peers_.empty()) due = std::min(due, next_nack_us_);
   if (!paced_peers_.empty()) due = std::min(due, next_pacing_us_);
   if (tell_due_us_ != 0) due = std::min(due, tell_due_us_);
-  if (!twcc_peers_.empty()) due = std::min(due, std::max(next_twcc_us_, twcc_due_us_));
+  // With many publishers each has its own time: it is sent when the worker is awake anyway, or a bit later for several.
+  if (!twcc_peers_.empty()) due = std::min(due, std::max(next_twcc_us_, twcc_due_us_ + kFeedbackTickUs));
   if (!key_frame_tracks_.empty()) due = std::min(due, now_us + kFeedbackTickUs);
   return std::max<int64_t>(due - now_us, 0);
 }
@@ -221,10 +223,12 @@ void Worker::fall_asleep(epoll_event* events, int& ready) {
   const int64_t begun_us = monotonic_us();
   const int64_t due_us = begun_us + timeout_us(begun_us);
   int64_t sleep_us = due_us - begun_us;
-  // What comes while a burst is held would only be held too: one wake-up for two or three of its packets.
-  if (hold_until_us_ != 0 && sleep_us > kDozeUs) {
+  // What comes while a burst is held would only be held too: one wake-up when its frame should be whole, and then for what comes late.
+  if (hold_until_us_ != 0 && sleep_us > kShortDozeUs) {
+    const int64_t rest_us = whole_at_us_ - begun_us;
+    const int64_t doze_us = std::min(rest_us > kShortDozeUs ? rest_us : kDozeUs, sleep_us);
     parking_.doze();
-    if (inbox_.empty()) doze(kDozeUs);
+    if (inbox_.empty()) doze(doze_us);
     sleep_us = std::max<int64_t>(due_us - monotonic_us(), 0);
   }
   parking_.fall_asleep(sleep_us <= kNapUs);
@@ -243,7 +247,7 @@ void Worker::run() {
     int ready = 0;
     fall_asleep(events, ready);
     // Commands change what the batch names, so what is held leaves first.
-    if (hold_until_us_ != 0 && (now_us_ >= hold_until_us_ || !inbox_.empty())) fan_out();
+    if (hold_until_us_ != 0 && !inbox_.empty()) fan_out();
     take_commands();
     take_rings();
     bool rtcp = false;

@@ -14,6 +14,8 @@ constexpr std::string_view kCname = "parley";
 // Under an MTU with the SRTCP trailer.
 constexpr size_t kMaxCompound = 1150;
 constexpr size_t kCapacity = 1400;
+// Far enough, and something may still be added to it.
+constexpr int64_t kNeverUs = INT64_MAX / 2;
 
 }  // namespace
 
@@ -230,7 +232,7 @@ void Worker::send_nacks() {
 }
 
 void Worker::send_transport_feedback() {
-  twcc_due_us_ = INT64_MAX;
+  twcc_due_us_ = kNeverUs;
   for (size_t i = 0; i < twcc_peers_.size();) {
     Peer& peer = *twcc_peers_[i];
     if (peer.twcc->due(now_us_)) {

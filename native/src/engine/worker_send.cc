@@ -74,17 +74,24 @@ void expect_pass(const std::vector<Peer*>& peers, size_t i) {
 bool Worker::holds_batch() {
   if (batch_size_ == 0 || !precise_wait_ || batch_size_ > kHoldPackets) return false;
   size_t subscribers = 0;
+  whole_at_us_ = 0;
   for (const Track* track : batch_tracks_) {
-    if (!media_meta(*batch_[static_cast<size_t>(track->batch_last)].packet).more_soon) return false;
+    const BatchPacket& last = batch_[static_cast<size_t>(track->batch_last)];
+    if (!media_meta(*last.packet).more_soon) return false;
+    const Source* source = last.source;
+    if (source != nullptr && source->receiving != nullptr) whole_at_us_ = std::max(whole_at_us_, source->receiving->burst.whole_at_us());
     // The kernel spreads peers evenly over the threads, and a pass more would be one more for each of them.
     subscribers += track->slots.size() * (1 + static_cast<size_t>(std::popcount(track->remote_workers)));
   }
   if (subscribers < kHoldSubscribers) return false;
   const int64_t now_us = monotonic_us();
   if (hold_until_us_ == 0) held_since_us_ = now_us;
+  // Nothing came when it should have.
+  if (hold_until_us_ != 0 && batch_size_ == held_packets_ && now_us >= hold_until_us_) return false;
+  held_packets_ = batch_size_;
   const int64_t pass_us = static_cast<int64_t>(subscribers) * kPassPerSubscriberUs;
   const int64_t step_us = std::clamp(pass_us, kHoldStepUs, kHoldMaxStepUs);
-  hold_until_us_ = std::min(now_us + step_us, held_since_us_ + 2 * step_us);
+  hold_until_us_ = std::min(std::max(now_us + step_us, whole_at_us_), held_since_us_ + 2 * step_us);
   return now_us < hold_until_us_;
 }
 

@@ -312,6 +312,8 @@ class Worker final : public TcpHandler {
   // The batch waits for the rest of its frames until then; 0: nothing is held.
   int64_t hold_until_us_ = 0;
   int64_t held_since_us_ = 0;
+  size_t held_packets_ = 0;
+  int64_t whole_at_us_ = 0;  // when all of its frames are expected to be whole
   bool precise_wait_ = true;
   std::vector<Peer*> dirty_peers_;
   std::vector<OutPacket> out_;
