@@ -1,5 +1,5 @@
 // First: a program around the server keeps its heap as the product does.
-import "./young-generation.ts";
+import "./heap.ts";
 export { parseCommandLine } from "./command-line.ts";
 export * from "./composition-root.ts";
 export { devApp, loadConfig, type ConfigSources } from "./config/load-config.ts";

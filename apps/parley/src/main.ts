@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import "./young-generation.ts";
+import "./heap.ts";
 import { CryptoRandom, systemClock } from "@parley/adapter-system";
 import { err, ok, randomId, type Result } from "@parley/foundation";
 import { benchHelp, benchSwitches, readBenchFlags, runBench } from "./bench/bench-command.ts";

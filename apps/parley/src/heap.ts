@@ -1,0 +1,13 @@
+// Imported first of all, for what it does: V8 reads these flags whenever it collects, but has to hear of the first before the young generation has
+// grown. See docs/decisions/0013 and 0017.
+import { setFlagsFromString } from "node:v8";
+
+/** Whoever starts Node with a setting of their own has decided otherwise. */
+function unlessDecided(topic: string, flag: string): void {
+  const isDecided = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((text) => text.includes(topic));
+  if (!isDecided) setFlagsFromString(flag);
+}
+
+unlessDecided("semi-space", "--semi-space-growth-factor=1");
+// In percent of what lives.
+unlessDecided("heap-growing", "--heap-growing-percent=50");
