@@ -15,8 +15,16 @@ interface Sums {
   queuedUs: number;
 }
 
+const forgetMs = 10_000;
+
 function consumer(metrics: Metrics): Consumer {
-  const sessions = new Map<string, Sums>();
+  let sessions = new Map<string, Sums>();
+  // Who is silent for one to two of these has gone: an hour of people who come and go must not be kept.
+  let former = new Map<string, Sums>();
+  setInterval(() => {
+    former = sessions;
+    sessions = new Map();
+  }, forgetMs).unref();
   const read = { reports: 0, groups: 0 };
   for (const kind of ["reports", "groups"] as const) {
     const name = `parley_bench_feedback_${kind}_total`;
@@ -30,7 +38,7 @@ function consumer(metrics: Metrics): Consumer {
   return (sessionId, { groups }) => {
     let sums = sessions.get(sessionId);
     if (sums === undefined) {
-      sums = { packets: 0, bytes: 0, lost: 0, queuedUs: 0 };
+      sums = former.get(sessionId) ?? { packets: 0, bytes: 0, lost: 0, queuedUs: 0 };
       sessions.set(sessionId, sums);
     }
     const { count } = groups;
