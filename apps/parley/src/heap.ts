@@ -2,10 +2,12 @@
 // grown. See docs/decisions/0013 and 0017.
 import { setFlagsFromString } from "node:v8";
 
-/** Whoever starts Node with a setting of their own has decided otherwise. */
+/** Of whoever starts Node. V8 takes underscores for hyphens. */
+const settings = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].map((text) => text.replaceAll("_", "-"));
+
+/** A setting of their own decides otherwise. */
 function unlessDecided(topic: string, flag: string): void {
-  const isDecided = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((text) => text.includes(topic));
-  if (!isDecided) setFlagsFromString(flag);
+  if (!settings.some((text) => text.includes(topic))) setFlagsFromString(flag);
 }
 
 unlessDecided("semi-space", "--semi-space-growth-factor=1");
