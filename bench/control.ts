@@ -19,8 +19,15 @@ try {
       subscribers: { type: "string", default: "20" },
       joins: { type: "string", default: "300" },
       json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
     },
   });
+  if (values.help) {
+    console.log(
+      "npm run bench:control -- [--binds 2000] [--subscribers 20] [--joins 300] [--json]     (bench/README.md)",
+    );
+    process.exit();
+  }
   const binds = await measureBinds(count("binds", values.binds), count("subscribers", values.subscribers));
   const joins = await measureJoins(count("joins", values.joins));
   const figures = { ...binds, ...joins };

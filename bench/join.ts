@@ -16,13 +16,32 @@ const delayedHost = "127.0.0.2";
 const room = "bench";
 const rttsMs = [100, 200] as const;
 
-const { values } = parseArgs({
-  options: {
-    tls: { type: "boolean", default: false },
-    runs: { type: "string", default: "7" },
-    json: { type: "boolean", default: false },
-  },
-});
+const usage = "usage: npm run bench:join -- [--tls] [--runs 7] [--json]     (bench/README.md)";
+const values = readArguments();
+
+/** Ends the process with the usage when that is asked for, or an argument is wrong. */
+function readArguments(): { readonly tls: boolean; readonly runs: number; readonly json: boolean } {
+  try {
+    const { tls, json, help, runs } = parseArgs({
+      options: {
+        tls: { type: "boolean", default: false },
+        runs: { type: "string", default: "7" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+    if (help) {
+      console.log(usage);
+      process.exit();
+    }
+    const count = Number(runs);
+    if (!Number.isInteger(count) || count < 1 || count > 100) throw new Error("--runs is a whole number from 1 to 100");
+    return { tls, json, runs: count };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(1);
+  }
+}
 
 type JoinTimes = Readonly<Record<Milestone, number>>;
 
@@ -68,11 +87,9 @@ async function measure(rttMs: number, tls: boolean, runs: number): Promise<reado
   }
 }
 
-const runs = Number(values.runs);
-if (!Number.isInteger(runs) || runs < 1 || runs > 100) throw new RangeError("--runs must be 1 to 100");
 const medians: JoinTimes[] = [];
 for (const rttMs of rttsMs) {
-  const samples = await measure(rttMs, values.tls, runs);
+  const samples = await measure(rttMs, values.tls, values.runs);
   const byMilestone = milestones.map((name) => [name, median(samples.map((times) => times[name]))] as const);
   medians.push(Object.fromEntries(byMilestone) as Record<Milestone, number>);
   if (!values.json) {

@@ -3,7 +3,7 @@
 //
 // What a forwarded packet costs the server, as a ratio to what the same datagrams cost with no work but sending, and what it stands. See
 // README.md here.
-import { readArguments, type MediaBenchOptions, type MediaProfile } from "./media/arguments.ts";
+import { mediaHelp, readArguments, type MediaBenchOptions, type MediaProfile } from "./media/arguments.ts";
 import { churning } from "./media/profiles/churn.ts";
 import { control } from "./media/profiles/control.ts";
 import { forwarding } from "./media/profiles/forwarding.ts";
@@ -29,14 +29,20 @@ const runs: Readonly<Record<MediaProfile, (options: MediaBenchOptions) => Promis
   growth,
 };
 
-try {
-  const options = readArguments(process.argv.slice(2));
+async function run(args: readonly string[]): Promise<void> {
+  const options = readArguments(args);
   const figures = await runs[options.profile](options);
   console.log(options.json ? JSON.stringify(figures) : JSON.stringify(figures, undefined, 2));
   if (figures.void !== undefined) {
     console.error(`This run is void: ${figures.void}.`);
     process.exitCode = voidExitCode;
   }
+}
+
+try {
+  const args = process.argv.slice(2);
+  if (args.includes("--help")) console.log(mediaHelp);
+  else await run(args);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -3,7 +3,7 @@
 // Runs every figure once, on a machine that does nothing else, appends the raw lines with the machine they are of to a
 // file, and makes a page and a chart of that file beside it (--page: only that). Ends with 1 when a run failed or was void, after all of them.
 import { execFile, execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,15 +13,43 @@ import { allRuns, churnHour, type Run } from "./record/runs.ts";
 import type { RawLine } from "./record/verdict.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const { values } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    only: { type: "string", default: "" },
-    hour: { type: "boolean", default: false },
-    page: { type: "boolean", default: false },
-    out: { type: "string" },
-  },
-});
+const usage = `npm run bench:record -- [flags]     every figure once, some 20 minutes; nothing else may run meanwhile
+  --only NAME     runs with this in their name: ${allRuns(false)
+    .map(({ name }) => name)
+    .join("; ")}
+  --hour          the hour of churn alone
+  --quick         windows of a second, to see that everything runs
+  --page          runs nothing, makes the page and the chart of the file anew
+  --out FILE      raw lines, appended (default: bench/results/DATE-raw.jsonl)`;
+const { values } = readArguments();
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: "boolean", default: false },
+        only: { type: "string", default: "" },
+        hour: { type: "boolean", default: false },
+        page: { type: "boolean", default: false },
+        out: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Before anything ran or was written. */
+function refuse(why: string): never {
+  console.error(`${why}\n\n${usage}`);
+  process.exit(1);
+}
+
+if (values.help) {
+  console.log(usage);
+  process.exit();
+}
 const today = new Date().toISOString().slice(0, 10);
 const out = values.out ?? join(root, "bench", "results", `${today}-raw.jsonl`);
 function git(...args: readonly string[]): string {
@@ -90,6 +118,8 @@ async function record(runs: readonly Run[]): Promise<readonly string[]> {
 const beganMs = performance.now();
 const all = [...allRuns(values.quick), churnHour()];
 const chosen = values.hour ? [churnHour()] : allRuns(values.quick).filter(({ name }) => name.includes(values.only));
+if (chosen.length === 0) refuse(`No run has "${values.only}" in its name.`);
+if (values.page && !existsSync(out)) refuse(`There is no ${out} to make a page of.`);
 const problems = values.page ? [] : await record(chosen);
 const stem = out.replace(/(-raw)?\.jsonl$/, "");
 const lines = readFileSync(out, "utf8").trim().split("\n");

@@ -45,6 +45,26 @@ export interface MediaBenchOptions {
   readonly realtime: "on" | "off";
 }
 
+export const mediaHelp = `npm run bench:media -- [flags]     what a forwarded packet costs, and what the server stands (bench/README.md)
+  --profile burst       ${profiles.join(", ")}
+  --camera burst        or spread, with the profiles that take it
+  --srtp gcm            or sha1
+  --seconds 10          of the measured window (churn: 60)
+  --warmup 500          joins and leaves before anything is measured (churn: 1000)
+  --threads 0           of the data plane; 0: what the server takes by itself
+  --pace 1              cameras send so many times as often
+  --gro                 viewers' sockets take coalesced packets
+  --realtime off        the data plane runs without real-time scheduling
+  --feedback off        nobody in the server takes transport-wide feedback
+  --subscribers 100     viewers (control: 2000)
+  --people 10           of each meeting; --meetings 1
+  --publishers 300      cameras that nobody watches
+  --joins 20            a second (joins: 200)
+  --switches 1000       slots bound a second
+  --total 60000         packets a second to all viewers: control, growth
+  --json                one line; progress goes to standard error
+Exit code 3: the figures mean nothing, because the load and not the server was the bottleneck.`;
+
 /** What a profile takes when nothing is said. */
 const defaults: Partial<Record<MediaProfile, Readonly<Record<string, string>>>> = {
   churn: { seconds: "60", joins: "20", warmup: "1000" },

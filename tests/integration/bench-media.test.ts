@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -122,6 +125,18 @@ test("an argument that makes no sense is named", async () => {
     promisify(execFile)(process.execPath, [bench, "--profile", "flat"]),
     /--profile is burst or spread/,
   );
+});
+
+test("recording refuses a run that does not exist, and a page of nothing, before it writes anything", async () => {
+  const record = fileURLToPath(new URL("../../bench/record.ts", import.meta.url));
+  const out = join(tmpdir(), `parley-record-${process.pid}-raw.jsonl`);
+  const refused = async (pattern: RegExp, ...args: readonly string[]): Promise<void> => {
+    await assert.rejects(promisify(execFile)(process.execPath, [record, "--out", out, ...args]), pattern);
+    assert.equal(existsSync(out), false);
+  };
+  await refused(/No run has "nonsuch" in its name/, "--only", "nonsuch");
+  await refused(/There is no .* to make a page of/, "--page");
+  await refused(/Unknown option '--onyl'/, "--onyl");
 });
 
 test(

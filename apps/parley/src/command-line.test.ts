@@ -21,6 +21,13 @@ test("[SIG-7] arguments are split into words and flags", () => {
   assert.deepEqual(parseCommandLine(["--x", "--y"], new Set()), { ok: false, error: "--x needs a value" });
 });
 
+test("[SIG-7] a switch with a value is refused, whatever the value", () => {
+  for (const argument of ["--publish=false", "--publish=true", "--publish="]) {
+    const line = parseCommandLine([argument], new Set(["publish"]));
+    assert.deepEqual(line, { ok: false, error: "--publish takes no value" }, argument);
+  }
+});
+
 test("durations have a unit and are not nothing", () => {
   assert.equal(parseDurationMs("90s"), 90_000);
   assert.equal(parseDurationMs("15m"), 900_000);

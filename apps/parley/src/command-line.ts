@@ -20,6 +20,8 @@ export function parseCommandLine(args: readonly string[], switches: ReadonlySet<
     }
     const equals = argument.indexOf("=");
     const name = argument.slice(2, equals < 0 ? undefined : equals);
+    // `--publish=false` must not be taken for `--publish`.
+    if (equals >= 0 && switches.has(name)) return err(`--${name} takes no value`);
     if (equals >= 0) flags.push([name, argument.slice(equals + 1)]);
     else if (switches.has(name)) flags.push([name, "true"]);
     else {

@@ -19,23 +19,33 @@ const help = `parley serve [--dev] [--config FILE] [--SETTING VALUE ...]     run
 ${tokenHelp}
 ${benchHelp}
 parley config check [FILE]     says whether a configuration is valid
-parley version                 prints the version`;
+parley version                 prints the version
+parley --help                  prints this; token and bench have their own`;
+
+/** Of a command that has much to say, only its own. */
+const ownHelp: Readonly<Record<string, string>> = { token: tokenHelp, bench: benchHelp };
+const globalSwitches = ["help", "version"];
 
 async function main(): Promise<number | undefined> {
-  const line = parseCommandLine(process.argv.slice(2), new Set([...tokenSwitches, ...benchSwitches, "help"]));
+  const line = parseCommandLine(
+    process.argv.slice(2),
+    new Set([...tokenSwitches, ...benchSwitches, ...globalSwitches]),
+  );
   if (!line.ok) return fail(line.error);
   const { words, flags } = line.value;
-  if (flags.some(([name]) => name === "help")) return say(help);
+  const has = (wanted: string): boolean => flags.some(([name]) => name === wanted);
   const [command, ...rest] = words;
+  if (has("help") || words.includes("-h")) return say(ownHelp[command ?? ""] ?? help);
+  if (has("version")) return say(readVersion());
   switch (command) {
     case "serve":
       return rest.length === 0 ? run(flags) : fail(`unexpected: ${rest.join(" ")}`);
     case "token":
       return rest.length === 0 ? printToken(flags) : fail(`unexpected: ${rest.join(" ")}`);
     case "bench":
-      return rest.join(" ") === "media" ? bench(flags) : fail("parley bench media [flags]");
+      return rest.join(" ") === "media" ? bench(flags) : fail(`usage: ${benchHelp}`);
     case "config":
-      return rest[0] === "check" ? checkConfiguration(rest.slice(1), flags) : fail("parley config check [FILE]");
+      return rest[0] === "check" ? checkConfiguration(rest.slice(1), flags) : fail("usage: parley config check [FILE]");
     case "version":
       return say(readVersion());
     case "help":

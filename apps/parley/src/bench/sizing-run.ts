@@ -109,13 +109,19 @@ async function measureStep(
   return {
     subscribers,
     // Of what came first hand, with the headers of SRTP, UDP and IPv4.
-    megabitPerSecond: ((snapshot.wireBytes + (snapshot.distinct - snapshot.repaired) * 28) * 8) / sending.elapsedUs,
-    cpuUsPerPacket: usage.cpuUs / Math.max(1, snapshot.distinct),
-    dataPlaneShare: sending.share("parley-"),
-    javascriptShare: sending.mainShare,
+    megabitPerSecond: rounded(
+      ((snapshot.wireBytes + (snapshot.distinct - snapshot.repaired) * 28) * 8) / sending.elapsedUs,
+      1,
+    ),
+    cpuUsPerPacket: rounded(usage.cpuUs / Math.max(1, snapshot.distinct), 3),
+    dataPlaneShare: rounded(sending.share("parley-"), 3),
+    javascriptShare: rounded(sending.mainShare, 3),
     lost: snapshot.missing,
     packets: snapshot.distinct + snapshot.missing,
     p99Us: snapshot.p99Us,
     ...(window.void === undefined ? {} : { void: window.void }),
   };
 }
+
+/** More digits than these were not measured. */
+const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
