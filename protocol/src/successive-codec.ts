@@ -59,6 +59,13 @@ export class SuccessiveCodec<S extends DescMessage> {
     writeUnknown(writer, message);
     const there = new FieldCursor(before?.bytes ?? nothing);
     this.#skipRest(there);
+    // Neighbours that are the same are copied together.
+    let copyFrom = 0;
+    let copyTo = 0;
+    const copy = (): void => {
+      if (before !== undefined && copyTo > copyFrom) writer.raw(before.bytes.subarray(copyFrom, copyTo));
+      copyFrom = copyTo;
+    };
     for (const field of this.#parts) {
       const { number } = field;
       there.skipTo(number);
@@ -66,12 +73,20 @@ export class SuccessiveCodec<S extends DescMessage> {
       const values = valuesOf(message, field);
       for (let index = 0; index < values.length; index += 1) {
         const isThere = there.number === number;
-        if (isThere && before !== undefined && earlier[index] === values[index]) {
-          writer.raw(before.bytes.subarray(there.start, there.end));
-        } else writePart(writer.tag(number, WireType.LengthDelimited), field, values[index]);
+        if (isThere && earlier[index] === values[index]) {
+          if (there.start !== copyTo) {
+            copy();
+            copyFrom = there.start;
+          }
+          copyTo = there.end;
+        } else {
+          copy();
+          writePart(writer.tag(number, WireType.LengthDelimited), field, values[index]);
+        }
         if (isThere) there.next();
       }
     }
+    copy();
     return writer.finish();
   }
 

@@ -12,16 +12,25 @@ type OwnerStateInit = Exclude<MessageInitShape<typeof SessionOwnerStateSchema>, 
 export function writeOwnerState(room: RoomState, session: SessionState): Uint8Array {
   const before = session.grant.ownerState;
   const known = session.ownerHeadBytes;
-  const pieces = [known > 0 ? before.subarray(0, known) : encode(headOf(room, session))];
-  session.ownerHeadBytes = pieces[0]?.length ?? 0;
+  const head = known > 0 ? before.subarray(0, known) : encode(headOf(room, session));
+  session.ownerHeadBytes = head.length;
+  const pieces = [head];
   const there = known > 0 ? new FieldCursor(before.subarray(known)) : undefined;
+  // Neighbours that have not changed are copied together.
+  let copyFrom = known;
+  let copyTo = known;
   for (const slot of session.slots.values()) {
     // The slots are the same ones, in the same order: others would have made the head anew.
-    const isThere = there?.next() === true && slot.remembered === slot.desired;
-    if (isThere) pieces.push(before.subarray(known + there.start, known + there.end));
-    else pieces.push(encode({ slots: [{ pair: slot.pair, binding: bindingOf(slot) }] }));
+    const isThere = there?.next() === true;
+    if (isThere && slot.remembered === slot.desired) copyTo = known + there.end;
+    else {
+      if (copyTo > copyFrom) pieces.push(before.subarray(copyFrom, copyTo));
+      pieces.push(encode({ slots: [{ pair: slot.pair, binding: bindingOf(slot) }] }));
+      copyFrom = copyTo = known + (there?.end ?? 0);
+    }
     slot.remembered = slot.desired;
   }
+  if (copyTo > copyFrom) pieces.push(before.subarray(copyFrom, copyTo));
   if (session.speakerMids.size > 0) pieces.push(encode({ speakerMids: [...session.speakerMids] }));
   return concat(pieces);
 }
