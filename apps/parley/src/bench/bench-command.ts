@@ -58,12 +58,12 @@ export async function runBench(
 }
 
 function textOf({ cores, scheduling, bitrateKbps, steps, verdict }: Sizing): string {
-  const { subscribers, megabitPerSecond, limitedBy } = verdict;
+  const { subscribers, megabitPerSecond, limitedBy, atLeast } = verdict;
   const lines = [
     "",
     sizingTable(steps),
     "",
-    `About ${subscribers} subscribers at ${megabitPerSecond} Mb/s (${bitrateKbps} kb/s each) on this machine; limited by ${limitedBy}.`,
+    `${atLeast ? "At least" : "About"} ${subscribers} subscribers at ${megabitPerSecond} Mb/s (${bitrateKbps} kb/s each) on this machine; limited by ${limitedBy}.`,
     `${cores} cores, which the load shared; its network card was not in the way.`,
   ];
   if (scheduling !== "fifo") {

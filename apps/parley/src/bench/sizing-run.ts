@@ -4,7 +4,7 @@ import { LoadPeers, sleep } from "./load-peers.ts";
 import { measureWindow } from "./media-window.ts";
 import { descriptorLimit } from "./process-usage.ts";
 import { ServerProcess } from "./server-process.ts";
-import { tooMuch, verdictOf, type SizingStep, type Verdict } from "./sizing.ts";
+import { mayBeChance, tooMuch, verdictOf, type SizingStep, type Verdict } from "./sizing.ts";
 
 export interface SizingOptions {
   /** Of each step. */
@@ -54,7 +54,8 @@ export async function sizeMachine(options: SizingOptions, onStep: (step: SizingS
     const steps: SizingStep[] = [];
     for (let wanted = Math.min(firstStep, most); ; wanted = Math.min(wanted * 2, most)) {
       await grow(running, load, rooms, wanted, options);
-      const step = await measureStep(running, load, wanted, options);
+      const first = await measureStep(running, load, wanted, options);
+      const step = mayBeChance(first) ? await measureStep(running, load, wanted, options) : first;
       steps.push(step);
       onStep(step);
       if (wanted >= most || tooMuch(step) !== undefined) break;

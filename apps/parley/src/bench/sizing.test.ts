@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sizingTable, tooMuch, verdictOf, type SizingStep } from "./sizing.ts";
+import { mayBeChance, sizingTable, tooMuch, verdictOf, type SizingStep } from "./sizing.ts";
 
 function step(subscribers: number, more: Partial<SizingStep> = {}): SizingStep {
   return {
@@ -30,15 +30,29 @@ test("the verdict fills the busiest thread to 80 %, and says so", () => {
     subscribers: 800,
     megabitPerSecond: 1200,
     limitedBy: "the threads that move packets",
+    atLeast: false,
   });
 });
 
 test("the verdict stays below a step that failed, and within twice what was measured", () => {
   const lossy = verdictOf([step(100), step(200, { lost: 9_999 })], "");
-  assert.deepEqual([lossy.subscribers, lossy.limitedBy], [190, "loss"]);
+  assert.deepEqual([lossy.subscribers, lossy.limitedBy], [150, "loss"]);
   const idle = verdictOf([step(50)], "what was asked for");
   assert.deepEqual([idle.subscribers, idle.limitedBy], [100, "what was asked for"]);
+  assert.deepEqual([lossy.atLeast, idle.atLeast], [false, true]);
   assert.equal(verdictOf([step(50, { lost: 50_000 })], "").subscribers, 0);
+});
+
+test("what failed with threads that were not full is measured again, what filled them is not", () => {
+  assert.equal(mayBeChance(step(100)), false);
+  assert.equal(mayBeChance(step(100, { p99Us: 20_000 })), true);
+  assert.equal(mayBeChance(step(100, { void: "late cameras" })), true);
+  assert.equal(mayBeChance(step(900, { p99Us: 20_000 })), false);
+  const late = verdictOf([step(400, { dataPlaneShare: 0.2 }), step(900, { void: "late cameras" })], "");
+  assert.equal(late.subscribers, 650);
+  // Full threads: up to the step that filled them.
+  const full = verdictOf([step(400, { dataPlaneShare: 0.2 }), step(900)], "");
+  assert.deepEqual([full.subscribers, full.limitedBy], [890, "the threads that move packets"]);
 });
 
 test("the table has a row for each step under its head", () => {

@@ -20,6 +20,8 @@ export interface Verdict {
   readonly megabitPerSecond: number;
   /** What there is too little of first, for people. */
   readonly limitedBy: string;
+  /** Nothing was too much when the steps ended: the machine carries these and probably more. */
+  readonly atLeast: boolean;
 }
 
 /** A thread that is busier than this has no room for a bad second. */
@@ -41,19 +43,25 @@ export function tooMuch(step: SizingStep): string | undefined {
   return undefined;
 }
 
+/** Too much by what another program on the machine may have done in these seconds: worth a second look. */
+export function mayBeChance(step: SizingStep): boolean {
+  return tooMuch(step) !== undefined && Math.max(step.dataPlaneShare, step.javascriptShare) <= fullShare;
+}
+
 /**
  * How many subscribers the machine is good for, from steps in growing order: as many as fill the busiest thread to 80 %, by the last step that was not
- * too much, but never as many as were. `ceiling`: what stopped the steps although the last was not too much.
+ * too much, but never as many as were, and no more than halfway there unless it was the threads that were full. `ceiling`: what stopped the steps although the last was not too much.
  */
 export function verdictOf(steps: readonly SizingStep[], ceiling: string): Verdict {
   const failed = steps.find((step) => tooMuch(step) !== undefined);
   const good = steps.filter((step) => tooMuch(step) === undefined).findLast((step) => step !== failed);
   if (good === undefined) {
-    return { subscribers: 0, megabitPerSecond: 0, limitedBy: (failed && tooMuch(failed)) ?? "nothing was measured" };
+    const limitedBy = (failed && tooMuch(failed)) ?? "nothing was measured";
+    return { subscribers: 0, megabitPerSecond: 0, limitedBy, atLeast: false };
   }
   const busiest = Math.max(good.dataPlaneShare, good.javascriptShare, Number.EPSILON);
   const byThreads = Math.floor((good.subscribers * fullShare) / busiest);
-  const most = failed === undefined ? good.subscribers * furthestGuess : failed.subscribers - 1;
+  const most = failed === undefined ? good.subscribers * furthestGuess : mostBelow(failed, good);
   const subscribers = roundDown(Math.max(good.subscribers, Math.min(byThreads, most)));
   const threads =
     good.dataPlaneShare >= good.javascriptShare ? "the threads that move packets" : "the JavaScript thread";
@@ -62,7 +70,15 @@ export function verdictOf(steps: readonly SizingStep[], ceiling: string): Verdic
     subscribers,
     megabitPerSecond: Math.round((good.megabitPerSecond / good.subscribers) * subscribers),
     limitedBy: byThreads <= most ? threads : (reason ?? ceiling),
+    atLeast: byThreads > most && failed === undefined,
   };
+}
+
+function mostBelow(failed: SizingStep, good: SizingStep): number {
+  // What came too late or never does not grow evenly with the load, so where it began is not known.
+  return failed.void !== undefined || mayBeChance(failed)
+    ? Math.floor((good.subscribers + failed.subscribers) / 2)
+    : failed.subscribers - 1;
 }
 
 /** Two digits: nobody measured more. */
