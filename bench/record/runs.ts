@@ -80,7 +80,10 @@ function latencies(seconds: number): readonly Run[] {
             realtime === "on"
               ? [{ figure: "lastP99Us", unit: "us to the last of 100 sends, p99", most: { figure: "barUs" } }]
               : [],
-          shown: ["lastP50Us", "lastP99Us", "lastP999Us", "burstSendP50Us", "busyShare", "packetsPerSecond"],
+          shown: [
+            ...["lastP50Us", "lastP99Us", "lastP999Us", "lastMaxUs", "burstSendP50Us"],
+            ...["collections", "longestCollectionMs", "busyShare", "packetsPerSecond"],
+          ],
         },
       ),
     ),
