@@ -4,7 +4,7 @@
 // file, and makes a page and a chart of that file beside it (--page: only that). Ends with 1 when a run failed or was void, after all of them.
 import { execFile, execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release, totalmem } from "node:os";
+import { constants, cpus, loadavg, release, totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -76,20 +76,34 @@ interface Outcome {
   readonly problem: string | undefined;
 }
 
+const endings = ["SIGINT", "SIGTERM"] as const;
+
 function execute({ script, args, deadlineMs }: Run): Promise<Outcome> {
   const all = [join(root, script), ...args, "--json"];
   return new Promise((resolve) => {
-    execFile(process.execPath, all, { timeout: deadlineMs, killSignal: "SIGTERM" }, (error, stdout, stderr) => {
-      const printed = stdout.trim().split("\n").at(-1) ?? "";
-      let line: Record<string, unknown> | undefined;
-      try {
-        line = JSON.parse(printed) as Record<string, unknown>;
-      } catch {
-        // Nothing was printed: the reason stands on standard error.
-      }
-      const problem = error === null ? undefined : stderr.trim().split("\n").at(-1) || error.message;
-      resolve({ line, problem });
-    });
+    const child = execFile(
+      process.execPath,
+      all,
+      { timeout: deadlineMs, killSignal: "SIGTERM" },
+      (error, stdout, stderr) => {
+        const printed = stdout.trim().split("\n").at(-1) ?? "";
+        let line: Record<string, unknown> | undefined;
+        try {
+          line = JSON.parse(printed) as Record<string, unknown>;
+        } catch {
+          // Nothing was printed: the reason stands on standard error.
+        }
+        const problem = error === null ? undefined : stderr.trim().split("\n").at(-1) || error.message;
+        for (const signal of endings) process.off(signal, end);
+        resolve({ line, problem });
+      },
+    );
+    // Who is told to end leaves no run behind; what was recorded before stands in the file.
+    const end = (signal: NodeJS.Signals) => {
+      child.kill("SIGTERM");
+      process.exit(128 + constants.signals[signal]);
+    };
+    for (const signal of endings) process.once(signal, end);
   });
 }
 
