@@ -105,6 +105,42 @@ TEST("[MED-8] feedback of a subscriber comes up as groups, with what was lost an
   CHECK_EQ(rig.feedback.size(), 1u);
 }
 
+TEST("[MED-8] a repetition is stamped with when it is sent, however long the report before its NACK was left unread") {
+  Rig rig;
+  Pair pair(rig);
+  pair.send_frame(true, 4);
+  pair.receive_until(4);
+  const uint16_t wanted[] = {pair.subscriber.rtp[1].header.sequence};
+  const auto report = [](RtcpWriter& writer) { writer.receiver_report(1, {}); };
+  bool stamped = false;
+  for (int round = 0; round < 40 && !stamped; ++round) {
+    // Many enough to be read by the clock.
+    for (int i = 0; i < 15; ++i) {
+      pair.subscriber.send_rtcp(report);
+      rig.run_for(1);
+    }
+    const size_t count = pair.subscriber.rtp.size();
+    const int64_t asked_us = monotonic_us();
+    pair.subscriber.send_rtcp([&](RtcpWriter& writer) {
+      report(writer);
+      writer.nack(1, kSlotSsrc, wanted);
+    });
+    pair.receive_until(count + 1);
+    const int64_t came_us = monotonic_us();
+    const size_t told = rig.feedback.size();
+    pair.subscriber.send_rtcp([&](RtcpWriter& writer) {
+      const uint16_t number = transport_number(pair.subscriber.rtp.back());
+      CHECK(writer.transport_cc(1, kSlotSsrc, report_of(number, {true})));
+    });
+    rig.until("feedback", [&] { return rig.feedback.size() > told; });
+    const int64_t sent_us = rig.feedback.back().at_us - rig.feedback.back().delay_us;
+    CHECK(sent_us <= came_us);
+    // It waited, and not on its way back.
+    stamped = came_us - asked_us >= 4'000 && came_us - sent_us < (came_us - asked_us) / 2;
+  }
+  CHECK(stamped);
+}
+
 TEST("feedback is understood from the moment its extension is agreed on, a stream that runs already included") {
   Rig rig;
   Pair pair(rig, true, SrtpProfile::kAeadAes128Gcm, false);

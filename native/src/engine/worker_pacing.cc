@@ -44,7 +44,8 @@ void Worker::hold_back(Peer& peer) {
 // A repetition that was asked for: at once, or before the video that waits.
 void Worker::repair(Peer& peer, Slot& slot, uint16_t sequence) {
   if (peer.pacing.idle() && peer.pacing.bucket.may_send(now_us_)) {
-    note_send_time(now_us_);
+    // RTCP is handled in the time of its arrival, which may be some milliseconds ago.
+    note_send_time(monotonic_us());
     retransmit(peer, slot, sequence);
   } else if (peer.pacing.push_repair({&slot, sequence})) {
     list_paced(peer);

@@ -137,9 +137,10 @@ void Worker::keep_transport_numbers(Peer& peer) {
 }
 
 void Worker::note_send_time(int64_t now_us) {
-  send_us_ = now_us;
+  // Never back: a repetition may have left since the pass began.
+  send_us_ = std::max(send_us_, now_us);
   // 6.18 fixed point seconds.
-  abs_send_time_ = static_cast<uint32_t>((static_cast<uint64_t>(now_us) << 18) / 1'000'000) & 0xffffff;
+  abs_send_time_ = static_cast<uint32_t>((static_cast<uint64_t>(send_us_) << 18) / 1'000'000) & 0xffffff;
 }
 
 void Worker::begin_slot(Slot& slot, Track& track, Source& source) {
