@@ -329,9 +329,14 @@ TEST("when a frame is whole is learned from those before: from the longest, for 
   CHECK_EQ(next(5, 80), 400);
   CHECK_EQ(next(6, 80), 390);
   CHECK_EQ(next(6, 80), 400);
-  // One that was held up on its way says nothing.
+  // After one with a gap in it nobody knows, until the next is whole.
   next(2, 20'000);
+  CHECK_EQ(next(6, 80), 0);
   CHECK_EQ(next(6, 80), 400);
+  // A camera whose packets come one by one is never waited for.
+  for (int i = 0; i < 5; ++i) CHECK_EQ(next(5, 260), i == 0 ? 400 : 0);
+  CHECK_EQ(next(6, 80), 0);
+  next(6, 80);
   // Smaller frames are waited for less and less.
   for (int i = 0; i < 30; ++i) next(2, 80);
   CHECK(next(2, 80) <= 90);

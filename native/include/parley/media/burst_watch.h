@@ -25,12 +25,17 @@ class BurstWatch {
       // By count, not by mean: one pause of the sender's scheduler says nothing about the link.
       const int64_t slept_for_us = slept_us - slept_us_;
       const bool held_up = slept_for_us > kSleptUs && slept_for_us < kBarelySleptUs;
-      const bool wide = arrival_us - arrival_us_ > kGapUs && !held_up;
+      const bool gap = arrival_us - arrival_us_ > kGapUs;
+      const bool wide = gap && !held_up;
+      gap_in_frame_ |= gap;
       wide_gaps_q8_ += wide ? (256 - wide_gaps_q8_) / 16 : -wide_gaps_q8_ / 16;
     }
     if (!started_ || timestamp != timestamp_) {
       // Rises at once and falls slowly: frames differ by a packet or two, and the longer ones are to be whole when somebody looks.
-      const int64_t took_us = arrival_us_ - first_us_;
+      // With a gap in it, whoever made it, nobody can tell how long the next one takes: it is not waited for.
+      const int64_t took_us = gap_in_frame_ ? 0 : arrival_us_ - first_us_;
+      if (gap_in_frame_) took_us_ = 0;
+      gap_in_frame_ = false;
       if (took_us > took_us_ && took_us <= kLongestUs) took_us_ = took_us;
       if (took_us < took_us_) took_us_ -= (took_us_ - took_us + 7) / 8;
       first_us_ = arrival_us;
@@ -53,6 +58,7 @@ class BurstWatch {
   int64_t arrival_us_ = 0;
   int64_t first_us_ = 0;  // of the frame
   int64_t took_us_ = 0;
+  bool gap_in_frame_ = false;
   int64_t slept_us_ = 0;
   // Share of the gaps within frames that are wide, in 1/256, smoothed.
   int32_t wide_gaps_q8_ = 256;
