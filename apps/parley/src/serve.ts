@@ -6,6 +6,7 @@ import { err, type Metrics, type Result } from "@parley/foundation";
 import type { Program } from "./composition-root.ts";
 import { loadConfig } from "./config/load-config.ts";
 import type { Config } from "./config/schema.ts";
+import { portProblem } from "./port-problem.ts";
 import type { ProgramDeps } from "./program-deps.ts";
 import { Shutdown } from "./shutdown.ts";
 import { readVersion } from "./version.ts";
@@ -61,7 +62,9 @@ export async function serve(
     });
   } catch (error) {
     clearInterval(alive);
-    logger.error("cannot start", { error: error instanceof Error ? error : new Error(String(error)) });
+    const problem = portProblem(error);
+    if (problem !== undefined) logger.error(problem);
+    else logger.error("cannot start", { error: error instanceof Error ? error : new Error(String(error)) });
     return 1;
   }
   const shutdown = new Shutdown(program, {
