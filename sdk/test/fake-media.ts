@@ -92,22 +92,37 @@ export class FakePeerConnection extends EventTarget {
   createOffer(options: RTCOfferOptions = {}): Promise<{ type: string; sdp: string }> {
     this.offers += 1;
     if (options.iceRestart === true) this.restarts += 1;
-    return Promise.resolve({ type: "offer", sdp: `offer ${this.offers}` });
+    const offer = { type: "offer", sdp: `offer ${this.offers}` };
+    return this.#unlessClosed(() => offer);
   }
 
   setLocalDescription(description: { type: string; sdp: string }): Promise<void> {
-    if (description.type === "rollback") return Promise.resolve();
-    this.localDescription = description;
-    for (const transceiver of this.transceivers) {
-      if (transceiver.stopped) transceiver.mid = null;
-      else transceiver.mid ??= String(this.#nextMid++);
-    }
-    return Promise.resolve();
+    return this.#unlessClosed(() => {
+      if (description.type === "rollback") return;
+      this.localDescription = description;
+      for (const transceiver of this.transceivers) {
+        if (transceiver.stopped) transceiver.mid = null;
+        else transceiver.mid ??= String(this.#nextMid++);
+      }
+    });
   }
 
-  async setRemoteDescription(): Promise<void> {
-    await Promise.resolve();
-    if (FakePeerConnection.connectsByItself) this.setState("connected");
+  setRemoteDescription(): Promise<void> {
+    return this.#unlessClosed(() => {
+      if (FakePeerConnection.connectsByItself) this.setState("connected");
+    });
+  }
+
+  /** What a PeerConnection is asked takes some turns; a closed one refuses, and when it is closed meanwhile the promise never settles (WebRTC 4.4.1.2). */
+  #unlessClosed<T>(result: () => T): Promise<T> {
+    if (this.closed) return Promise.reject(new DOMException("It is closed.", "InvalidStateError"));
+    return new Promise((resolve) => {
+      const settle = async (): Promise<void> => {
+        for (let turn = 0; turn < 3; turn += 1) await Promise.resolve();
+        if (!this.closed) resolve(result());
+      };
+      void settle();
+    });
   }
 
   setState(state: RTCPeerConnectionState): void {

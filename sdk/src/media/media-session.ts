@@ -74,6 +74,8 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   #sentPackets: number | undefined;
   /** Grows with every PeerConnection; what belongs to an older one is ignored. */
   #generation = 0;
+  /** Rejects when the PeerConnection is no longer ours; then the next one is watched. */
+  #gone = goneSignal();
   #state: MediaState = "none";
   /** True once an answer has been set on this PeerConnection. */
   #isOpen = false;
@@ -122,8 +124,9 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const pc = this.#pc;
     if (pc === undefined) return;
     try {
-      await pc.setRemoteDescription({ type: "answer", sdp: answer.answerSdp });
+      await this.#unlessGone(pc.setRemoteDescription({ type: "answer", sdp: answer.answerSdp }));
     } catch (error) {
+      if (generation !== this.#generation) return;
       throw sdkError("media-failed", error instanceof Error ? error.message : "", error);
     }
     if (generation !== this.#generation) return;
@@ -197,6 +200,14 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     return run;
   }
 
+  /**
+   * For what waits on the PeerConnection, or on the server for it. A closed PeerConnection never settles what it was asked (WebRTC 4.4.1.2), and
+   * what comes next would wait for that for ever.
+   */
+  #unlessGone<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#gone.promise]);
+  }
+
   #release(): void {
     this.#held?.resolve();
     this.#held = undefined;
@@ -225,7 +236,8 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     }
     if (this.#pc === undefined || !this.#isOpen) {
       const request = await this.#prepareNow();
-      const answer = await requests.open(request);
+      if (epoch !== this.#epoch) throw sdkError("cancelled");
+      const answer = await this.#unlessGone(requests.open(request));
       if (epoch !== this.#epoch) throw sdkError("cancelled");
       await this.accept(answer);
       return;
@@ -234,8 +246,10 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const pc = this.#pc;
     this.#content.prepareUpdate(pc);
     const offerSdp = await this.#offer(pc, options);
+    if (generation !== this.#generation) return;
     try {
-      const answer = await requests.update({ session: this.name, offerSdp, sections: this.#content.sections() });
+      const request = { session: this.name, offerSdp, sections: this.#content.sections() };
+      const answer = await this.#unlessGone(requests.update(request));
       if (generation === this.#generation) await this.accept(answer);
     } catch (error) {
       if (generation === this.#generation) await this.#onUpdateRefused(pc, error);
@@ -248,17 +262,19 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
       this.#lost();
       return;
     }
-    await pc.setLocalDescription({ type: "rollback" }).catch(() => undefined);
+    await this.#unlessGone(pc.setLocalDescription({ type: "rollback" })).catch(() => undefined);
     throw error;
   }
 
   async #offer(pc: RTCPeerConnection, options: RTCOfferOptions): Promise<string> {
+    const generation = this.#generation;
     try {
-      const offer = await pc.createOffer(options);
-      await pc.setLocalDescription(offer);
+      const offer = await this.#unlessGone(pc.createOffer(options));
+      await this.#unlessGone(pc.setLocalDescription(offer));
       // Candidates are not waited for: the server takes the address that packets really come from.
       return pc.localDescription?.sdp ?? offer.sdp ?? "";
     } catch (error) {
+      if (generation !== this.#generation) throw sdkError("cancelled");
       throw sdkError("media-failed", error instanceof Error ? error.message : "", error);
     }
   }
@@ -387,7 +403,11 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#isOpen = false;
     this.#hasConnected = false;
     const pc = this.#pc;
-    if (pc !== undefined) this.#generation += 1;
+    if (pc !== undefined) {
+      this.#generation += 1;
+      this.#gone.reject(sdkError("cancelled"));
+      this.#gone = goneSignal();
+    }
     this.#pc = undefined;
     return pc;
   }
@@ -410,6 +430,13 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#timers[name]?.cancel();
     delete this.#timers[name];
   }
+}
+
+function goneSignal(): PromiseWithResolvers<never> {
+  const gone = Promise.withResolvers<never>();
+  // Nobody may be waiting.
+  gone.promise.catch(() => undefined);
+  return gone;
 }
 
 interface PacketCounts {

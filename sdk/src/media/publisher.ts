@@ -85,8 +85,14 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
       one.removed = true;
       one.placed.reject(sdkError("cancelled"));
     }
-    if (this.session.isOpen) await this.session.negotiate();
-    else this.#forgetRemoved();
+    if (!this.session.isOpen) {
+      this.#forgetRemoved();
+      return;
+    }
+    await this.session.negotiate().catch((error: unknown) => {
+      // The PeerConnection has gone, and the track with it.
+      if (!(error instanceof ParleyError) || error.code !== "cancelled") throw error;
+    });
   }
 
   /** Another track, or none, in the same place. */
