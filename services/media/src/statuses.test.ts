@@ -67,6 +67,9 @@ describe("what a media node says of its sessions", () => {
     assert.equal(status.tracks[0]?.audioLevel, 90);
     assert.equal(status.slots[0]?.bitrateBps, 8000);
     assert.equal(status.slots[0].lossRatio, 0.25);
+    world.keepAlive("p");
+    await world.pass(1000);
+    assert.equal(world.status("p").slots[0]?.lossRatio, 0, "a slot that is sent nothing loses nothing");
   });
 
   it("what is new is said at once and twice more; what stays the same, every five seconds", async () => {
@@ -82,18 +85,25 @@ describe("what a media node says of its sessions", () => {
     assert.deepEqual([await told(), await told(), await told()], [1, 1, 0], "the connection");
     const slot = world.slot("p", "sv");
     const measure = (lossRatio: number, rttMs: number): void => {
-      slot.counters = { ...slot.counters, lossRatio };
+      slot.counters = { ...slot.counters, bytes: slot.counters.bytes + 1000, lossRatio };
       const peer = world.peer("p");
       peer.counters = { ...peer.counters, rttUs: rttMs * 1000 };
     };
-    measure(0.03, 15);
+    measure(0.015, 15);
     assert.equal(await told(), 0, "noise");
-    measure(0.08, 15);
+    measure(0.2, 15);
     assert.equal(await told(), 1, "loss");
+    measure(0.24, 15);
+    assert.equal(await told(), 0, "noise of a great loss");
+    measure(0.08, 15);
+    assert.equal(await told(), 1, "less loss");
     measure(0.08, 40);
     assert.equal(await told(), 1, "the round trip");
     let count = 0;
-    for (let second = 0; second < 20; second += 1) count += await told();
+    for (let second = 0; second < 20; second += 1) {
+      measure(0.08, 40);
+      count += await told();
+    }
     assert.equal(count, 4);
     assert.ok(Math.abs((world.status("p").slots[0]?.lossRatio ?? 0) - 0.08) < 1e-6);
     world.bus.publish(subjects.mediaGrantsWanted, toBinary(GrantsWantedSchema, create(GrantsWantedSchema)));

@@ -36,9 +36,11 @@ export function isOpenGrant(grant: Grant): grant is OpenGrant {
   );
 }
 
-/** Loss that has changed by so much since it was told is told at once; less is told with the next announcement. */
-const LOSS_NEWS = 0.05;
-/** And a round trip that has changed by so much, if that is a quarter of it. */
+/**
+ * What has changed by so much since it was told, and by a quarter of it, is told at once; less with the next announcement, which may be half
+ * a minute away: a loss that people notice (3 %) must not outlive its end by that.
+ */
+const LOSS_NEWS = 0.02;
 const RTT_NEWS_MS = 20;
 
 /** Clients check consent every 5 s (RFC 7675 5.1), most also send RTCP: two checks are lost, or it is. */
@@ -291,8 +293,9 @@ export class SessionMachine {
   /** What was measured differs from the last {@link report} by more than noise. */
   get hasNews(): boolean {
     if (this.#silent !== this.#toldSilent) return true;
-    if (Math.abs(this.#lossRatio - this.#toldLossRatio) >= LOSS_NEWS) return true;
-    return Math.abs(this.#rttMs - this.#toldRttMs) >= Math.max(RTT_NEWS_MS, this.#toldRttMs / 4);
+    return (
+      differs(this.#lossRatio, this.#toldLossRatio, LOSS_NEWS) || differs(this.#rttMs, this.#toldRttMs, RTT_NEWS_MS)
+    );
   }
 
   /** What is to be told of the session now; counts as told. */
@@ -311,4 +314,8 @@ export class SessionMachine {
       silent: this.#silent,
     };
   }
+}
+
+function differs(now: number, told: number, atLeast: number): boolean {
+  return Math.abs(now - told) >= Math.max(atLeast, told / 4);
 }

@@ -221,7 +221,8 @@ function start(slot: Slot, streamId: number): boolean {
 function takeSample(slot: Slot, sample: SlotSample, nowMs: number): void {
   const spanMs = slot.sampledAtMs === undefined ? 0 : nowMs - slot.sampledAtMs;
   if (spanMs > 0) slot.bitrateBps = bitrateBps(sample.bytes - slot.sampledBytes, spanMs);
-  slot.lossRatio = sample.lossRatio;
+  // The last receiver report stands for ever; of a slot that is sent nothing it says nothing.
+  slot.lossRatio = sample.bytes === slot.sampledBytes ? 0 : sample.lossRatio;
   slot.sampledBytes = sample.bytes;
   slot.sampledAtMs = nowMs;
 }
