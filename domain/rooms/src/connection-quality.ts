@@ -23,9 +23,11 @@ const fairRttMs = 200;
 const poorRttMs = 400;
 const tellEveryMs = 2_000;
 
-export function pathQuality({ tracks, slots, rttMs, silent }: SessionStatus): PathQuality {
-  const losses = [...tracks, ...slots].map(({ lossRatio }) => lossRatio);
-  return { lossRatio: Math.max(0, ...losses), rttMs, silent };
+export function pathQuality({ tracks, slots, delivery, rttMs, silent }: SessionStatus): PathQuality {
+  // Transport-wide feedback comes ten times a second and counts everything; a receiver report of audio covers five seconds and more.
+  const hasFeedback = delivery !== undefined && (delivery.bitrateBps > 0 || delivery.lossRatio > 0);
+  const measured = hasFeedback ? [...tracks, delivery] : [...tracks, ...slots];
+  return { lossRatio: Math.max(0, ...measured.map(({ lossRatio }) => lossRatio)), rttMs, silent };
 }
 
 /** Tells whose connection has become better or worse, and who has come since how everybody's is. */

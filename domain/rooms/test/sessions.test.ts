@@ -335,6 +335,25 @@ test("who comes later is told how everybody is connected, once", () => {
   assert.deepEqual(told(), [Quality.POOR]);
 });
 
+test("how packets to a client fare is told by its transport-wide feedback where there is any, else by its receiver reports", () => {
+  const { bench } = pair();
+  const last = () =>
+    bench
+      .valuesOf("bob", "qualityChanged")
+      .at(-1)
+      ?.qualities.map(({ quality }) => quality);
+  const report = (slotLoss: number, delivery?: { bitrateBps: number; lossRatio: number }) => {
+    const slots = [{ mid: "1", lossRatio: slotLoss }];
+    bench.report(bench.grantOf(publisher), { rttMs: 20, slots, ...(delivery && { delivery }) });
+    bench.advance(2_000);
+    return last();
+  };
+  assert.deepEqual(report(0.2), [Quality.POOR]);
+  assert.deepEqual(report(0.2, { bitrateBps: 500_000, lossRatio: 0 }), [Quality.GOOD], "a report of long ago");
+  assert.deepEqual(report(0, { bitrateBps: 500_000, lossRatio: 0.04 }), [Quality.FAIR]);
+  assert.deepEqual(report(0.2, { bitrateBps: 0, lossRatio: 0 }), [Quality.POOR], "no feedback of late");
+});
+
 test("whose connection becomes worse is told, and whose node says nothing any more", () => {
   const { bench } = pair();
   const last = () =>

@@ -281,13 +281,12 @@ export class SessionMachine {
   }
 
   /**
-   * Nothing is awaited of it and nothing of it is looked at but whether its client lives: it publishes nothing, and what it is sent flows. It need
-   * not be sampled, and told, as often as others.
+   * Nothing is awaited of it and nothing of it is looked at but whether its client lives: it publishes nothing, and what it is sent flows and
+   * arrives. It need not be sampled, and told, as often as others.
    */
   get isCalm(): boolean {
-    return (
-      this.state === SessionState.CONNECTED && !this.#silent && this.#publish.isEmpty && !this.#subscribe.isWaiting
-    );
+    const flows = !this.#subscribe.isWaiting && this.#lossRatio < LOSS_NEWS;
+    return this.state === SessionState.CONNECTED && !this.#silent && this.#publish.isEmpty && flows;
   }
 
   /** What was measured differs from the last {@link report} by more than noise. */
