@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/unordered.h"
+
 namespace parley {
 namespace {
 
@@ -19,13 +21,6 @@ T random_value() {
   T value{};
   RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof(value));
   return value;
-}
-
-void erase_handle(std::vector<Handle>& handles, Handle handle) {
-  const auto found = std::find(handles.begin(), handles.end(), handle);
-  if (found == handles.end()) return;
-  *found = handles.back();
-  handles.pop_back();
 }
 
 int64_t unix_us() {
@@ -368,7 +363,7 @@ void Plane::close_track(Handle track) {
   TrackRecord* record = running_ ? tracks_.find(track) : nullptr;
   if (record == nullptr) return stale();
   PeerRecord& peer = *peers_.find(record->peer);
-  erase_handle(peer.tracks, track);
+  erase_value(peer.tracks, track);
   forget_track(track, *record);
   to_media(peer, make(CommandType::kCloseTrack, track));
 }
@@ -449,7 +444,7 @@ void Plane::close_slot(Handle slot) {
   SlotRecord* record = running_ ? slots_.find(slot) : nullptr;
   if (record == nullptr) return stale();
   PeerRecord& peer = *peers_.find(record->peer);
-  erase_handle(peer.slots, slot);
+  erase_value(peer.slots, slot);
   forget_slot(slot, *record);
   to_media(peer, make(CommandType::kCloseSlot, slot));
 }

@@ -1,22 +1,12 @@
 // From the batch to the subscribers: subscribers outside, packets inside, one UDP_SEGMENT message per run of sizes.
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
-#include "parley/engine/worker.h"
-#include "parley/wire/bytes.h"
+#include "engine/out_packet.h"
 
 namespace parley {
 namespace {
 
-// Padding a packet by so much costs less than a message of its own (about a microsecond); Chromium's bursts differ by 1.
-constexpr size_t kMaxPadding = 20;
-// Room in front of the payload: fixed header, one CSRC, extension block.
-constexpr size_t kHeaderRoom = kRtpFixedSize + 4 + ExtensionWriter::kMaxBlock;
-constexpr size_t kMaxOut = kHeaderRoom + kPacketCapacity + kMaxPadding + kSrtpMaxOverhead;
-// 1,000 repetitions a second are half of a 10 Mb/s stream: more loss than that is not cured by repeating.
-constexpr int32_t kRepeatsPerSecond = 1'000;
-constexpr int32_t kRepeatsBurst = 300;
 // The next packet of a burst comes within the step, or the burst has a hole; all of it within two steps. A pass over the
 // subscribers takes about 2 us for each, so with many of them a longer wait still ends sooner than a pass more would.
 constexpr int64_t kHoldStepUs = 250;
@@ -29,30 +19,6 @@ constexpr size_t kHoldSubscribers = 4;
 constexpr size_t kHoldPackets = 48;
 // Send times are read anew after so many subscribers: a pass over hundreds takes milliseconds.
 constexpr size_t kSubscribersPerClock = 16;
-// Bytes in which a payload descriptor's running numbers lie.
-constexpr size_t kPatchRoom = 64;
-
-// RFC 3550 5.1: the last byte counts the padding.
-struct PaddingTable {
-  uint8_t bytes[kMaxPadding + 1][kMaxPadding] = {};
-  constexpr PaddingTable() {
-    for (size_t n = 1; n <= kMaxPadding; ++n) bytes[n][n - 1] = static_cast<uint8_t>(n);
-  }
-};
-constexpr PaddingTable kPadding;
-
-constexpr Extension kForwarded[] = {
-    Extension::kAudioLevel,       Extension::kVideoOrientation,     Extension::kPlayoutDelay, Extension::kAbsCaptureTime,
-    Extension::kVideoContentType, Extension::kDependencyDescriptor, Extension::kVideoTiming,
-};
-
-int map_payload_type(const std::vector<PayloadTypeMap>& map, uint8_t from) {
-  for (const PayloadTypeMap& entry : map) {
-    if (entry.from == from) return entry.to;
-  }
-  return -1;
-}
-
 // With thousands of subscribers each one's state is in no cache when its turn comes. A pointer is followed some subscribers after what it
 // lies in was asked for: each takes about as long as memory does.
 constexpr size_t kAhead = 2;
@@ -280,212 +246,6 @@ void Worker::send_run(Peer& peer, const PathAddress& path, size_t begin, size_t 
     used += size;
   }
   sender.commit(path, used, count > 1 ? segment : 0);
-}
-
-void Worker::build_block(Peer& peer, Slot& slot, BatchPacket& in) {
-  const MediaMeta& meta = media_meta(*in.packet);
-  bool two_byte = peer.two_byte_extensions;
-  for (const Extension extension : kForwarded) {
-    const ExtensionValue& value = meta.rtp.extension(extension);
-    if (value.offset != 0 && value.size > 16 && peer.extensions.id(extension) != 0) two_byte = true;
-  }
-  ExtensionWriter writer(in.block, two_byte);
-  in.mid_offset = in.twcc_offset = in.time_offset = in.descriptor_offset = 0;
-  const auto offset_of = [&in](const uint8_t* value) { return static_cast<uint8_t>(value - in.block); };
-  if (const uint8_t id = peer.extensions.id(Extension::kTransportCc); id != 0) {
-    if (uint8_t* value = writer.add(id, 2)) in.twcc_offset = offset_of(value);
-  }
-  if (const uint8_t id = peer.extensions.id(Extension::kAbsSendTime); id != 0) {
-    if (uint8_t* value = writer.add(id, 3)) in.time_offset = offset_of(value);
-  }
-  if (const uint8_t id = peer.extensions.id(Extension::kMid); id != 0 && !slot.mid.empty()) {
-    if (uint8_t* value = writer.add(id, slot.mid.size())) in.mid_offset = offset_of(value);
-  }
-  for (const Extension extension : kForwarded) {
-    const ExtensionValue& value = meta.rtp.extension(extension);
-    const uint8_t id = peer.extensions.id(extension);
-    if (value.offset == 0 || value.size == 0 || id == 0) continue;
-    uint8_t* to = writer.add(id, value.size);
-    if (to == nullptr) continue;
-    std::memcpy(to, in.packet->data() + value.offset, value.size);
-    if (extension == Extension::kDependencyDescriptor && value.size >= kDependencyMandatorySize) {
-      in.descriptor_offset = offset_of(to);
-    }
-  }
-  in.block_size = static_cast<uint16_t>(writer.finish());
-  in.block_signature = slot.signature;
-}
-
-size_t Worker::write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_t padding) {
-  const BatchPacket& in = *out.in;
-  const MediaMeta& meta = media_meta(*in.packet);
-  const Slot& slot = *out.slot;
-  // One CSRC: the stream's id, by which receivers know whom they hear or see.
-  to[0] = static_cast<uint8_t>(0x81 | (in.block_size > 0 ? 0x10 : 0) | (padding > 0 ? 0x20 : 0));
-  to[1] = static_cast<uint8_t>((meta.rtp.marker ? 0x80 : 0) | out.payload_type);
-  store16(to + 2, static_cast<uint16_t>(out.index));
-  store32(to + 4, out.timestamp);
-  store32(to + 8, slot.ssrc);
-  store32(to + 12, in.stream_id);
-  uint8_t* block = to + 16;
-  std::memcpy(block, in.block, in.block_size);
-  if (in.twcc_offset != 0) store16(block + in.twcc_offset, peer.transport_sequence++);
-  if (in.time_offset != 0) store24(block + in.time_offset, abs_send_time_);
-  if (in.mid_offset != 0) std::memcpy(block + in.mid_offset, slot.mid.data(), slot.mid.size());
-  if (in.descriptor_offset != 0 && out.frame_number_delta != 0) {
-    store16(block + in.descriptor_offset + kDependencyFrameNumberOffset,
-            static_cast<uint16_t>(meta.input.frame_number + out.frame_number_delta));
-  }
-  return 16 + in.block_size;
-}
-
-size_t Worker::protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding,
-                           SrtpTagBatch* batch) {
-  const BatchPacket& in = *out.in;
-  const MediaMeta& meta = media_meta(*in.packet);
-  const size_t header = write_header(peer, out, to, padding);
-  const uint8_t* payload = in.packet->data() + meta.rtp.header_size;
-  size_t payload_size = meta.rtp.payload_size;
-  std::span<const uint8_t> pieces[3];
-  size_t count = 0;
-  uint8_t patched[kPatchRoom];
-  if (out.picture_id_delta != 0 || out.tl0_delta != 0) {
-    const PayloadInfo& info = meta.info;
-    const size_t prefix = std::min<size_t>(std::max<size_t>(info.picture_id_offset + 2u, info.tl0_offset + 1u), payload_size);
-    if (prefix <= kPatchRoom) {
-      std::memcpy(patched, payload, prefix);
-      if (info.picture_id_offset != 0) {
-        const auto id = static_cast<uint16_t>(info.picture_id + out.picture_id_delta);
-        if (info.picture_id_long) {
-          store16(patched + info.picture_id_offset, static_cast<uint16_t>(0x8000 | (id & 0x7fff)));
-        } else {
-          patched[info.picture_id_offset] = static_cast<uint8_t>(id & 0x7f);
-        }
-      }
-      if (info.tl0_offset != 0) patched[info.tl0_offset] = static_cast<uint8_t>(info.tl0 + out.tl0_delta);
-      pieces[count++] = {patched, prefix};
-      payload += prefix;
-      payload_size -= prefix;
-    }
-  }
-  pieces[count++] = {payload, payload_size};
-  if (padding > 0) pieces[count++] = {kPadding.bytes[padding], padding};
-  if (out.slot->sent != nullptr) {
-    SentExtras& sent = (*out.slot->sent)[out.index & 0xff];
-    sent.sequence = static_cast<uint16_t>(out.index);
-    sent.transport_sequence = static_cast<uint16_t>(peer.transport_sequence - 1);
-    sent.time_and_padding = abs_send_time_ << 8 | static_cast<uint32_t>(padding);
-    sent.signature = static_cast<uint32_t>(out.slot->signature);
-    sent.payload_type = out.payload_type;
-    sent.valid = true;
-  }
-  if (out.index >= out.slot->sent_end) out.slot->sent_end = out.index + 1;
-  const SrtpResult result = peer.send->protect_rtp(to, header, capacity, {pieces, count}, out.index, batch);
-  if (in.twcc_offset != 0 && peer.twcc_sent != nullptr) {
-    peer.twcc_sent->on_sent(static_cast<uint16_t>(peer.transport_sequence - 1), result.size, send_us_);
-  }
-  return result.ok() ? result.size : 0;
-}
-
-void Worker::retransmit(Peer& peer, Slot& slot, uint16_t sequence) {
-  uint64_t index = 0;
-  const SlotEpoch* epoch = slot.rewriter.find(sequence, index);
-  // What still waits for its turn comes by itself.
-  if (epoch == nullptr || peer.selected < 0 || index >= slot.sent_end) return;
-  const auto found = sources_.find(epoch->track);
-  if (found == sources_.end()) return;
-  Source& source = *found->second;
-  PacketBuffer* buffer = source.history.get(static_cast<uint64_t>(static_cast<int64_t>(index) - epoch->sequence_delta));
-  if (buffer == nullptr) return;
-  if (now_us_ - slot.budget_at_us > 10'000) {
-    const int64_t more = std::min<int64_t>((now_us_ - slot.budget_at_us) * kRepeatsPerSecond / 1'000'000, kRepeatsBurst);
-    slot.budget = static_cast<int32_t>(std::min<int64_t>(slot.budget + more, kRepeatsBurst));
-    slot.budget_at_us = now_us_;
-  }
-  if (slot.budget <= 0) return;
-  const MediaMeta& meta = media_meta(*buffer);
-  int payload_type = map_payload_type(slot.payload_types, meta.rtp.payload_type);
-  if (payload_type < 0) payload_type = map_payload_type(slot.old_payload_types, meta.rtp.payload_type);
-  if (payload_type < 0) return;
-
-  BatchPacket in;
-  buffer->references.fetch_add(1, std::memory_order_relaxed);
-  in.packet = PacketRef(buffer);
-  in.source = &source;
-  in.stream_id = source.track->stream_id;
-  build_block(peer, slot, in);
-  OutPacket out;
-  out.in = &in;
-  out.slot = &slot;
-  out.index = index;
-  out.timestamp = meta.rtp.timestamp + epoch->timestamp_delta;
-  out.picture_id_delta = epoch->picture_id_delta;
-  out.frame_number_delta = epoch->frame_number_delta;
-  out.tl0_delta = epoch->tl0_delta;
-  out.payload_type = static_cast<uint8_t>(payload_type);
-
-  uint8_t packet[kMaxOut + 2];
-  const CodecEntry* codec = peer.codecs.find(static_cast<uint8_t>(payload_type));
-  const bool rtx = slot.rtx_ssrc != 0 && codec != nullptr && codec->rtx_payload_type != 0;
-  size_t size = 0;
-  if (rtx) {
-    size = protect_rtx(peer, out, packet, sizeof(packet), codec->rtx_payload_type);
-  } else {
-    // Byte for byte as it was sent at first, or not at all.
-    if (slot.sent == nullptr) return;
-    const SentExtras sent = (*slot.sent)[index & 0xff];
-    if (!sent.valid || sent.sequence != sequence) return;
-    if (sent.signature != static_cast<uint32_t>(slot.signature) || sent.payload_type != out.payload_type) return;
-    const uint16_t next_transport = peer.transport_sequence;
-    const uint32_t time = abs_send_time_;
-    peer.transport_sequence = sent.transport_sequence;
-    abs_send_time_ = sent.time_and_padding >> 8;
-    size = protect_out(peer, out, packet, sizeof(packet), sent.time_and_padding & 0xff);
-    (*slot.sent)[index & 0xff] = sent;
-    peer.transport_sequence = next_transport;
-    abs_send_time_ = time;
-    if (peer.twcc_sent != nullptr) peer.twcc_sent->forget(sent.transport_sequence);
-  }
-  if (size == 0) return;
-  --slot.budget;
-  peer.pacing.bucket.spend(size);
-  counter_add(slot.counters[slot_field::kRtxSent], 1);
-  send_protected(peer, packet, size);
-}
-
-size_t Worker::protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type) {
-  // RFC 4588 4: the original sequence number in front of the payload. The payload is put together first, as the running numbers
-  // in its descriptor must be those of the first sending.
-  const BatchPacket& in = *out.in;
-  const MediaMeta& meta = media_meta(*in.packet);
-  Slot& slot = *out.slot;
-  OutPacket copy = out;
-  copy.payload_type = payload_type;
-  const size_t header = write_header(peer, copy, to, 0);
-  const uint64_t index = slot.rtx_index++;
-  store16(to + 2, static_cast<uint16_t>(index));
-  store32(to + 8, slot.rtx_ssrc);
-  uint8_t payload[2 + kPacketCapacity];
-  store16(payload, static_cast<uint16_t>(out.index));
-  std::memcpy(payload + 2, in.packet->data() + meta.rtp.header_size, meta.rtp.payload_size);
-  const PayloadInfo& info = meta.info;
-  if (info.picture_id_offset != 0 && info.picture_id_offset + 2u <= meta.rtp.payload_size) {
-    const auto id = static_cast<uint16_t>(info.picture_id + out.picture_id_delta);
-    if (info.picture_id_long) {
-      store16(payload + 2 + info.picture_id_offset, static_cast<uint16_t>(0x8000 | (id & 0x7fff)));
-    } else {
-      payload[2 + info.picture_id_offset] = static_cast<uint8_t>(id & 0x7f);
-    }
-  }
-  if (info.tl0_offset != 0 && info.tl0_offset < meta.rtp.payload_size) {
-    payload[2 + info.tl0_offset] = static_cast<uint8_t>(info.tl0 + out.tl0_delta);
-  }
-  const SrtpResult result =
-      peer.send->protect_rtp(to, header, capacity, std::span<const uint8_t>(payload, 2u + meta.rtp.payload_size), index);
-  if (in.twcc_offset != 0 && peer.twcc_sent != nullptr) {
-    peer.twcc_sent->on_sent(static_cast<uint16_t>(peer.transport_sequence - 1), result.size, send_us_);
-  }
-  return result.ok() ? result.size : 0;
 }
 
 void Worker::send_protected(Peer& peer, const uint8_t* data, size_t size) {

@@ -90,6 +90,9 @@ struct Source {
   std::unique_ptr<Receiving> receiving;
 };
 
+// One more number into a signature, which tells extension blocks apart.
+inline uint64_t sign(uint64_t signature, uint64_t number) { return (signature ^ number) * 0x9fb21c651e98df25ULL; }
+
 struct BatchPacket {
   PacketRef packet;
   Source* source = nullptr;

@@ -2,9 +2,11 @@
 //
 //   receive_udp                                                                                           worker_read.cc
 //   -> on_datagram -> (path table) -> on_peer_datagram -> on_rtp -> find_source -> on_media               worker_receive.cc
-//   -> fan_out -> flush_peer -> write_packet -> UdpSender                                                 worker_send.cc
+//   -> fan_out -> flush_peer -> send_out                                                                  worker_send.cc
+//   -> build_block -> protect_out -> UdpSender                                                            worker_packet.cc
 //
-// Pacing is in worker_pacing.cc, STUN in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc, the loop and timers in worker.cc.
+// Repetitions are in worker_repeat.cc, pacing in worker_pacing.cc, STUN in worker_stun.cc, RTCP in worker_rtcp.cc, commands in worker_commands.cc,
+// the tables they write in worker_peers.cc, worker_tracks.cc and worker_slots.cc, the loop and timers in worker.cc.
 #pragma once
 
 #include <sys/epoll.h>
@@ -80,6 +82,19 @@ struct PlaneShared {
 
 int64_t monotonic_us();
 
+// What one subscriber is sent of a received packet.
+struct OutPacket {
+  BatchPacket* in = nullptr;
+  Slot* slot = nullptr;
+  uint64_t index = 0;
+  uint32_t timestamp = 0;
+  uint16_t picture_id_delta = 0;
+  uint16_t frame_number_delta = 0;
+  uint8_t tl0_delta = 0;
+  uint8_t payload_type = 0;
+  uint16_t size = 0;  // protected, before padding
+};
+
 class Worker final : public TcpHandler {
  public:
   Worker(PlaneShared& shared, const WorkerConfig& config);
@@ -125,18 +140,6 @@ class Worker final : public TcpHandler {
   // fuzz/engine_fuzz.cc drives a worker without its thread.
   friend struct WorkerProbe;
 
-  struct OutPacket {
-    BatchPacket* in = nullptr;
-    Slot* slot = nullptr;
-    uint64_t index = 0;
-    uint32_t timestamp = 0;
-    uint16_t picture_id_delta = 0;
-    uint16_t frame_number_delta = 0;
-    uint8_t tl0_delta = 0;
-    uint8_t payload_type = 0;
-    uint16_t size = 0;  // protected, before padding
-  };
-
   // worker.cc
   void run();
   void set_priority();
@@ -160,30 +163,36 @@ class Worker final : public TcpHandler {
 
   // worker_commands.cc
   void apply(Command& command);
+
+  // worker_peers.cc
   void open_peer(Command& command);
   void restart_ice(Peer& peer, const IceData& ice);
   void add_path(Peer& peer, const PathAddress& path);
   void select_path(Peer& peer, const PathAddress& path);
   void drop_path(Peer& peer, size_t index, bool tell_table);
+  void install_path(const PathAddress& path, Handle peer, uint16_t owner);
+  void remove_path(const PathAddress& path, Handle peer, uint16_t owner);
   void send_to(const PathAddress& path, const uint8_t* data, size_t size);
   void set_keys(Peer& peer, const DtlsSrtpKeys& keys);
   void set_codecs(Peer& peer, const CodecsData& data);
   void close_peer(Peer& peer, bool moved);
+
+  // worker_tracks.cc
   void open_track(Handle handle, const TrackData& data);
   void close_track(Track& track);
+  Track* replica(Handle handle, uint16_t home);
+  void drop_replica(Track& track);
+  Source& add_source(Track& track, uint32_t ssrc, uint32_t rtx_ssrc, const std::string& rid);
+  void drop_source(Source& source);
+
+  // worker_slots.cc
   void open_slot(Handle handle, const SlotData& data);
   void bind_slot(Slot& slot, const BindData& data);
   void close_slot(Slot& slot);
   void unbind(Slot& slot);
   void leave(Slot& slot, Track* track);
-  Track* replica(Handle handle, uint16_t home);
-  void drop_replica(Track& track);
   void drop_idle_replicas();
   void sign_slot(Slot& slot);
-  void install_path(const PathAddress& path, Handle peer, uint16_t owner);
-  void remove_path(const PathAddress& path, Handle peer, uint16_t owner);
-  Source& add_source(Track& track, uint32_t ssrc, uint32_t rtx_ssrc, const std::string& rid);
-  void drop_source(Source& source);
 
   // worker_read.cc; those that read return the number of datagrams
   static constexpr uint64_t kRtcpTag = uint64_t{1} << 42;
@@ -223,17 +232,21 @@ class Worker final : public TcpHandler {
   void send_out(Peer& peer);
   void begin_slot(Slot& slot, Track& track, Source& source);
   void send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment);
-  size_t write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_t padding);
+  void note_send_time(int64_t now_us);
+  void keep_transport_numbers(Peer& peer);
+  void send_protected(Peer& peer, const uint8_t* data, size_t size);
+  void send_rtcp(Peer& peer, uint8_t* packet, size_t size, size_t capacity);
+
+  // worker_packet.cc
   void build_block(Peer& peer, Slot& slot, BatchPacket& in);
+  size_t write_header(Peer& peer, const OutPacket& out, uint8_t* to, size_t padding);
   // With a batch, tags may follow later: only for packets that lie in a sender's slab.
   size_t protect_out(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, size_t padding,
                      SrtpTagBatch* batch = nullptr);
-  size_t protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type);
-  void note_send_time(int64_t now_us);
-  void keep_transport_numbers(Peer& peer);
+
+  // worker_repeat.cc
   void retransmit(Peer& peer, Slot& slot, uint16_t sequence);
-  void send_protected(Peer& peer, const uint8_t* data, size_t size);
-  void send_rtcp(Peer& peer, uint8_t* packet, size_t size, size_t capacity);
+  size_t protect_rtx(Peer& peer, const OutPacket& out, uint8_t* to, size_t capacity, uint8_t payload_type);
 
   // worker_pacing.cc
   void hold_back(Peer& peer);
