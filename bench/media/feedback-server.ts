@@ -2,30 +2,34 @@
 // has read stands among the server's metrics. The product has no such consumer yet; the benchmarks' figures are with one unless told otherwise.
 import { configOf, parseCommandLine, serve } from "@parley/app";
 import type { Metrics } from "@parley/foundation";
-import type { MediaNodeDeps } from "@parley/service-media";
+import type { FeedbackFollower } from "@parley/service-media";
 
-type Consumer = NonNullable<MediaNodeDeps["onTransportFeedback"]>;
+const read = { reports: 0, groups: 0 };
 
 /** What an estimator keeps of a session at least. */
-interface Sums {
-  packets: number;
-  bytes: number;
-  lost: number;
+class Sums implements FeedbackFollower {
+  packets = 0;
+  bytes = 0;
+  lost = 0;
   /** How much the queue on the way has grown. */
-  queuedUs: number;
+  queuedUs = 0;
+
+  take({ groups }: Parameters<FeedbackFollower["take"]>[0]): void {
+    const { count } = groups;
+    for (let index = 0; index < count; index += 1) {
+      this.queuedUs += groups.receiveDeltaUs(index) - groups.sendDeltaUs(index);
+      this.packets += groups.packets(index);
+      this.bytes += groups.bytes(index);
+      this.lost += groups.lost(index);
+    }
+    read.reports += 1;
+    read.groups += count;
+  }
+
+  close(): void {}
 }
 
-const forgetMs = 10_000;
-
-function consumer(metrics: Metrics): Consumer {
-  let sessions = new Map<string, Sums>();
-  // Who is silent for one to two of these has gone: an hour of people who come and go must not be kept.
-  let former = new Map<string, Sums>();
-  setInterval(() => {
-    former = sessions;
-    sessions = new Map();
-  }, forgetMs).unref();
-  const read = { reports: 0, groups: 0 };
+function follower(metrics: Metrics): () => FeedbackFollower {
   for (const kind of ["reports", "groups"] as const) {
     const name = `parley_bench_feedback_${kind}_total`;
     const counter = metrics.counter({ name, help: "Read by the benchmark's consumer." });
@@ -35,28 +39,13 @@ function consumer(metrics: Metrics): Consumer {
       told = read[kind];
     });
   }
-  return (sessionId, { groups }) => {
-    let sums = sessions.get(sessionId);
-    if (sums === undefined) {
-      sums = former.get(sessionId) ?? { packets: 0, bytes: 0, lost: 0, queuedUs: 0 };
-      sessions.set(sessionId, sums);
-    }
-    const { count } = groups;
-    for (let index = 0; index < count; index += 1) {
-      sums.queuedUs += groups.receiveDeltaUs(index) - groups.sendDeltaUs(index);
-      sums.packets += groups.packets(index);
-      sums.bytes += groups.bytes(index);
-      sums.lost += groups.lost(index);
-    }
-    read.reports += 1;
-    read.groups += count;
-  };
+  return () => new Sums();
 }
 
 const line = parseCommandLine(process.argv.slice(2), new Set());
 const config = line.ok ? configOf(line.value.flags) : line;
 if (config.ok) {
-  const exitCode = await serve(config.value, false, (metrics) => ({ onTransportFeedback: consumer(metrics) }));
+  const exitCode = await serve(config.value, false, (metrics) => ({ followFeedback: follower(metrics) }));
   if (exitCode !== undefined) process.exitCode = exitCode;
 } else {
   console.error(config.error);

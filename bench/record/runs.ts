@@ -136,9 +136,11 @@ export function allRuns(quick: boolean): readonly Run[] {
     }),
     run("growth", "bench/media.ts", `--profile growth --seconds ${seconds(8)}`, {
       bars: [
+        { figure: "growthToFloor", unit: "cost in floors, 2,000 viewers to 50", most: 1.2 },
         { figure: "highestToLowest", unit: "highest to lowest cost, 50 to 2,000", most: 1.2 },
         { figure: "twoThreadsToOne", unit: "two threads to one", most: 1.15 },
       ],
+      shown: ["growth", "floorGrowth"],
       deadlineMs: 10 * minuteMs,
     }),
     run("bind and join", "bench/control.ts", quick ? "--binds 100 --joins 10" : "--binds 2000 --joins 300", {

@@ -197,7 +197,7 @@ class Rig {
     CHECK(size >= sizeof(record));
     std::memcpy(&record, data, sizeof(record));
     CHECK_EQ(size, sizeof(record) + record.groups * sizeof(TwccGroup));
-    Feedback told{static_cast<Handle>(record.peer), static_cast<int64_t>(record.arrival_us), record.delay_us, record.packets,
+    Feedback told{make_handle(record.peer_index, record.peer_generation), static_cast<int64_t>(record.arrival_us), record.delay_us, record.packets,
                   record.bytes, record.lost, std::vector<TwccGroup>(record.groups)};
     if (record.groups > 0) std::memcpy(told.groups.data(), data + sizeof(record), record.groups * sizeof(TwccGroup));
     feedback.push_back(std::move(told));

@@ -8,8 +8,8 @@ mediaPlaneContract("fake plane", async () => {
   const plane = new FakeMediaPlane(clock);
   const reported = async (): Promise<readonly KeptFeedback[]> => {
     const told: KeptFeedback[] = [];
-    plane.onTransportFeedback((feedback) => told.push(keptFeedback(feedback)));
     const peer = plane.openPeer({ ice: { localUfrag: "a", localPassword: "b", remoteUfrag: "c" } });
+    plane.sendFeedbackTo(peer, { take: (feedback) => void told.push(keptFeedback(feedback)) });
     clock.advance(100);
     plane.report({
       peer,

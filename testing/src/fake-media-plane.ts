@@ -3,6 +3,7 @@ import type {
   DtlsOptions,
   DtlsResult,
   DtlsTransport,
+  FeedbackSink,
   MediaPlane,
   MediaPlaneEvent,
   PathAddress,
@@ -20,7 +21,6 @@ import type {
   TrackCounters,
   TrackHandle,
   TrackOptions,
-  TransportFeedback,
 } from "@parley/domain-media-control";
 import { feedbackOf, type KeptFeedback } from "./kept-feedback.ts";
 import type { Clock } from "@parley/foundation";
@@ -77,7 +77,7 @@ export class FakeMediaPlane implements MediaPlane {
   closed = false;
   readonly #clock: Clock;
   #handler: ((events: readonly MediaPlaneEvent[]) => void) | undefined;
-  #feedbackHandler: ((feedback: TransportFeedback) => void) | undefined;
+  readonly #feedbackSinks = new Map<PeerHandle, FeedbackSink>();
   #feedback: KeptFeedback[] = [];
   #lastHandle = 0;
 
@@ -106,16 +106,17 @@ export class FakeMediaPlane implements MediaPlane {
   }
 
   get feedbackIsWanted(): boolean {
-    return this.#feedbackHandler !== undefined;
+    return this.#feedbackSinks.size > 0;
   }
 
-  onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void {
-    this.#feedbackHandler = handler;
-    if (handler === undefined) this.#feedback = [];
+  sendFeedbackTo(peer: PeerHandle, sink: FeedbackSink | undefined): void {
+    if (sink === undefined) this.#feedbackSinks.delete(peer);
+    else this.#feedbackSinks.set(peer, sink);
+    if (!this.feedbackIsWanted) this.#feedback = [];
   }
 
   takeTransportFeedback(): void {
-    for (const feedback of this.#feedback.splice(0)) this.#feedbackHandler?.(feedbackOf(feedback));
+    for (const feedback of this.#feedback.splice(0)) this.#feedbackSinks.get(feedback.peer)?.take(feedbackOf(feedback));
   }
 
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void {
@@ -176,6 +177,7 @@ export class FakeMediaPlane implements MediaPlane {
 
   closePeer(peer: PeerHandle): void {
     this.#withPeer("closePeer", peer, () => {
+      this.sendFeedbackTo(peer, undefined);
       for (const track of this.tracks.values()) if (track.peer === peer) this.#dropTrack(track.handle);
       for (const slot of this.slots.values()) if (slot.peer === peer) this.slots.delete(slot.handle);
       this.peers.delete(peer);

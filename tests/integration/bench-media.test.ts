@@ -119,7 +119,7 @@ test("[MED-7] control, publishers and growth: every switch is answered, every pa
   publishers.positive("cpuUsPerPacket", "floorUsPerPacket", "ratioToFloor", "transportReportsPerSecond");
   assert.equal(publishers.number("lost"), 0);
   assert.equal(publishers.number("floorReceived"), 1);
-  growth.positive("highestToLowest", "twoThreadsToOne");
+  growth.positive("highestToLowest", "growth", "floorGrowth", "growthToFloor", "twoThreadsToOne");
 });
 
 test("an argument that makes no sense is named", async () => {

@@ -114,7 +114,7 @@ mediaPlaneContract("native plane", async () => {
     plane.bindSlot(slot, track, [{ from: 96, to: 96 }]);
     client.connect(publisher, camera.remote);
     client.connect(subscriber, viewer.remote);
-    plane.onTransportFeedback((told) => feedback.push(keptFeedback(told)));
+    plane.sendFeedbackTo(viewer.peer, { take: (told) => void feedback.push(keptFeedback(told)) });
     client.setSending(true);
     const deadline = performance.now() + 10_000;
     while (!feedback.some(({ groups }) => groups.length > 0)) {

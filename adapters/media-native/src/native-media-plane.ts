@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import type {
   DtlsOptions,
   DtlsTransport,
+  FeedbackSink,
   MediaPlane,
   MediaPlaneEvent,
   PathAddress,
@@ -20,7 +21,6 @@ import type {
   TrackCounters,
   TrackHandle,
   TrackOptions,
-  TransportFeedback,
 } from "@parley/domain-media-control";
 import type { NativePlane } from "@parley/native";
 import { MediaKind } from "@parley/protocol";
@@ -28,7 +28,7 @@ import { addon } from "./addon.ts";
 import { CounterReader } from "./counters.ts";
 import { NativeDtls } from "./dtls-transport.ts";
 import { decodeEvents } from "./events.ts";
-import { FeedbackReader } from "./transport-feedback.ts";
+import { FeedbackReader, FeedbackSinks } from "./transport-feedback.ts";
 
 export interface NativePlaneOptions {
   /** 0: any free one. */
@@ -60,7 +60,7 @@ export class NativeMediaPlane implements MediaPlane {
   readonly #counters: CounterReader;
   #handler: ((events: readonly MediaPlaneEvent[]) => void) | undefined;
   #early: MediaPlaneEvent[] = [];
-  #feedbackHandler: ((feedback: TransportFeedback) => void) | undefined;
+  #feedbackSinks = new FeedbackSinks();
   /** Of the block that the addon fills; the same for life. */
   #feedback: FeedbackReader | undefined;
   #flushPlanned = false;
@@ -97,19 +97,21 @@ export class NativeMediaPlane implements MediaPlane {
     if (early.length > 0) handler(early);
   }
 
-  onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void {
-    this.#feedbackHandler = handler;
-    const block = this.#native.wantFeedback(handler !== undefined);
+  sendFeedbackTo(peer: PeerHandle, sink: FeedbackSink | undefined): void {
+    const wasEmpty = this.#feedbackSinks.isEmpty;
+    this.#feedbackSinks.set(peer, sink);
+    const { isEmpty } = this.#feedbackSinks;
+    if (isEmpty === wasEmpty) return;
+    const block = this.#native.wantFeedback(!isEmpty);
     if (block !== undefined) this.#feedback ??= new FeedbackReader(block);
   }
 
   takeTransportFeedback(): void {
     for (let thread = 0; thread < this.threads; thread += 1) {
-      // The handler may be the last to want it, or close the plane.
-      const handler = this.#feedbackHandler;
-      if (handler === undefined) return;
+      // The last one that wants it may have had enough, or closed the plane.
+      if (this.#feedbackSinks.isEmpty) return;
       const bytes = this.#native.takeFeedback(thread);
-      if (bytes > 0) this.#feedback?.each(bytes, handler);
+      if (bytes > 0) this.#feedback?.each(bytes, this.#feedbackSinks);
     }
   }
 
@@ -150,6 +152,7 @@ export class NativeMediaPlane implements MediaPlane {
 
   closePeer(peer: PeerHandle): void {
     this.#plan();
+    this.sendFeedbackTo(peer, undefined);
     this.#native.closePeer(peer);
   }
 
@@ -235,7 +238,7 @@ export class NativeMediaPlane implements MediaPlane {
   close(): Promise<void> {
     this.#closed = true;
     this.#handler = undefined;
-    this.#feedbackHandler = undefined;
+    this.#feedbackSinks = new FeedbackSinks();
     this.#early = [];
     this.#native.close();
     return Promise.resolve();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PeerHandle } from "@parley/domain-media-control";
 import { keptFeedback, type KeptFeedback } from "@parley/testing";
-import { FeedbackReader } from "./transport-feedback.ts";
+import { FeedbackReader, FeedbackSinks } from "./transport-feedback.ts";
 
 /** Writes as the data plane does; returns the bytes. */
 function write(block: ArrayBuffer, records: readonly KeptFeedback[]): number {
@@ -19,7 +19,8 @@ function write(block: ArrayBuffer, records: readonly KeptFeedback[]): number {
   for (const { peer, receivedMonoMs, feedbackDelayUs, packets, bytes, lost, groups } of records) {
     u32(36 + groups.length * 16);
     u32(feedbackDelayUs);
-    f64(peer);
+    u32(peer % 2 ** 22);
+    u32(Math.floor(peer / 2 ** 22));
     f64(receivedMonoMs * 1000);
     for (const value of [packets, bytes, lost, groups.length]) u32(value);
     for (const group of groups) {
@@ -51,12 +52,39 @@ const some: readonly KeptFeedback[] = [
 test("reads every record in order, and only those that were written this time", () => {
   const block = new ArrayBuffer(1_024);
   const reader = new FeedbackReader(block);
+  let found: KeptFeedback[] = [];
+  const sinks = new FeedbackSinks();
+  for (const { peer } of some) sinks.set(peer, { take: (feedback) => void found.push(keptFeedback(feedback)) });
   const read = (bytes: number): KeptFeedback[] => {
-    const found: KeptFeedback[] = [];
-    reader.each(bytes, (feedback) => found.push(keptFeedback(feedback)));
+    found = [];
+    reader.each(bytes, sinks);
     return found;
   };
   assert.deepEqual(read(write(block, some)), some);
   assert.deepEqual(read(write(block, some.slice(1))), some.slice(1));
   assert.deepEqual(read(0), []);
+});
+
+test("a report goes to whoever wants its peer's, and not to who has its place by now", () => {
+  const handle = (index: number, generation: number): PeerHandle => (generation * 2 ** 22 + index) as PeerHandle;
+  const sinks = new FeedbackSinks();
+  const one = { take: () => undefined };
+  const other = { take: () => undefined };
+  assert.equal(sinks.isEmpty, true);
+  sinks.set(handle(7, 1), one);
+  sinks.set(handle(2, 2 ** 31 - 1), other);
+  assert.equal(sinks.find(7, 1), one);
+  assert.equal(sinks.find(2, 2 ** 31 - 1), other);
+  assert.equal(sinks.find(3, 0), undefined);
+  assert.equal(sinks.find(9_999, 1), undefined);
+  sinks.set(handle(7, 2), other);
+  assert.equal(sinks.find(7, 1), undefined);
+  assert.equal(sinks.find(7, 2), other);
+  sinks.set(handle(7, 1), undefined);
+  assert.equal(sinks.find(7, 2), other);
+  sinks.set(handle(7, 2), undefined);
+  sinks.set(handle(7, 2), undefined);
+  assert.equal(sinks.isEmpty, false);
+  sinks.set(handle(2, 2 ** 31 - 1), undefined);
+  assert.equal(sinks.isEmpty, true);
 });

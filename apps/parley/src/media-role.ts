@@ -41,7 +41,7 @@ export function startMediaRole(config: Config, deps: MediaRoleDeps): MediaRole {
     random: deps.random,
     logger: deps.logger,
     metrics: deps.metrics,
-    ...(deps.onTransportFeedback === undefined ? {} : { onTransportFeedback: deps.onTransportFeedback }),
+    ...(deps.followFeedback === undefined ? {} : { followFeedback: deps.followFeedback }),
     config: {
       addresses: answerAddresses(config, plane),
       localIps: media.bind.length > 0 ? [] : machineAddresses(),

@@ -10,6 +10,6 @@ export interface ProgramDeps {
   readonly version: string;
   /** Anybody may have tokens of the development app. */
   readonly dev: boolean;
-  /** What subscribers' transport-wide feedback came to, by session. Nobody wants it yet but the benchmarks, to have its cost in their figures. */
-  readonly onTransportFeedback?: MediaNodeDeps["onTransportFeedback"];
+  /** Who is told what subscribers' transport-wide feedback came to. Nobody wants it yet but the benchmarks, to have its cost in their figures. */
+  readonly followFeedback?: MediaNodeDeps["followFeedback"];
 }

@@ -41,7 +41,7 @@ export function configOf(flags: Flags): Result<Config, string> {
 export async function serve(
   config: Config,
   dev: boolean,
-  more: (metrics: Metrics) => Pick<ProgramDeps, "onTransportFeedback"> = () => ({}),
+  more: (metrics: Metrics) => Pick<ProgramDeps, "followFeedback"> = () => ({}),
 ): Promise<number | undefined> {
   const logger = createLogger(config.log);
   const metrics = createPromMetrics({ processMetrics: systemClock });

@@ -65,8 +65,7 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
     srtp: options.srtp,
     totalPacketsPerSecond: options.totalPacketsPerSecond,
     highestToLowest: highestToLowest(medians(({ cpuUsPerPacket }) => cpuUsPerPacket)),
-    highestToLowestRatio: highestToLowest(medians(timesFloor)),
-    highestToLowestFloor: highestToLowest(medians(({ floorUsPerPacket }) => floorUsPerPacket)),
+    ...growthOf(bySize),
     twoThreadsToOne: round(median(threads), 2),
     steps: steps.map((step) => ({
       ...step,
@@ -81,6 +80,19 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
 
 function timesFloor({ cpuUsPerPacket, floorUsPerPacket }: Step): number {
   return cpuUsPerPacket / floorUsPerPacket;
+}
+
+/** From the fewest viewers to the most: of the cost, of the floor, and of the cost as a multiple of the floor. */
+function growthOf(bySize: ReadonlyMap<number, readonly Step[]>): Figures {
+  const grown = (figure: (step: Step) => number): number => {
+    const ends = [...bySize.values()].map((measured) => median(measured.map(figure)));
+    return round((ends.at(-1) ?? Number.NaN) / (ends[0] ?? Number.NaN), 2);
+  };
+  return {
+    growth: grown(({ cpuUsPerPacket }) => cpuUsPerPacket),
+    floorGrowth: grown(({ floorUsPerPacket }) => floorUsPerPacket),
+    growthToFloor: grown(timesFloor),
+  };
 }
 
 function highestToLowest(values: readonly number[]): number {

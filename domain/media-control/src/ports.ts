@@ -18,12 +18,12 @@ export interface MediaPlane {
   /** Called with each batch of events, in order. Set once, before the first peer. */
   onEvents(handler: (events: readonly MediaPlaneEvent[]) => void): void;
   /**
-   * Who is told of subscribers' transport-wide feedback by `takeTransportFeedback`; undefined: nobody wants it, as at first. Then it goes into the
-   * counters only.
+   * Who is told of a subscriber's transport-wide feedback by `takeTransportFeedback`, until the peer is closed; undefined: nobody, as at first. Then it
+   * goes into the counters only.
    */
-  onTransportFeedback(handler: ((feedback: TransportFeedback) => void) | undefined): void;
+  sendFeedbackTo(peer: PeerHandle, sink: FeedbackSink | undefined): void;
   /**
-   * Calls the handler with what came since the last time, each subscriber's in the order of its reports. Feedback never wakes this thread by itself:
+   * Hands over what came since the last time, each subscriber's in the order of its reports. Feedback never wakes this thread by itself:
    * whoever wants it looks, ten times a second or oftener, or what is too much for a quarter of a second is dropped (`counters.feedbackDropped`).
    */
   takeTransportFeedback(): void;
@@ -216,6 +216,11 @@ export type MediaPlaneEvent =
   | { readonly type: "path-closed"; readonly peer: PeerHandle; readonly address: PathAddress }
   /** RTCP BYE of all of a track's SSRCs. */
   | { readonly type: "track-ended"; readonly track: TrackHandle };
+
+/** Whoever estimates the bandwidth to one subscriber. An object and not a function: thousands of one class cost less than as many closures. */
+export interface FeedbackSink {
+  take(feedback: TransportFeedback): void;
+}
 
 /**
  * A subscriber's transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01), reduced by the data plane: the sums of one

@@ -82,7 +82,8 @@ void Worker::on_transport_feedback(Peer& peer, const RtcpPacket& part) {
   if (delay_us > 0) counter_set(c[peer_field::kFeedbackDelayUs], delay_us);
   if (!shared_.feedback_wanted.load(std::memory_order_relaxed)) return;
   const FeedbackRecord record{delay_us,
-                              static_cast<double>(peer.handle),
+                              handle_index(peer.handle),
+                              static_cast<uint32_t>(handle_generation(peer.handle)),
                               static_cast<double>(now_us_),
                               summary.packets,
                               summary.bytes,

@@ -1,1 +1,2 @@
 export * from "./media-node.ts";
+export type { FeedbackFollower } from "./session-host.ts";

@@ -14,7 +14,6 @@ import {
   type OpenGrant,
   type SessionMachineOptions,
   type SrtpProfile,
-  type TransportFeedback,
   parseStun,
 } from "@parley/domain-media-control";
 import {
@@ -44,7 +43,7 @@ import {
 } from "@parley/protocol";
 import { LevelWatch } from "./level-watch.ts";
 import { NodeMetrics } from "./node-metrics.ts";
-import { SessionHost } from "./session-host.ts";
+import { type FeedbackFollower, SessionHost } from "./session-host.ts";
 import { REPEATS, SessionLoop } from "./session-loop.ts";
 import { UnknownUfrags } from "./unknown-ufrags.ts";
 
@@ -71,9 +70,11 @@ export interface MediaNodeDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly config: MediaNodeConfig;
-  /** For whoever estimates bandwidth: what a session's subscriber says of the packets it was sent. Called in the order of the reports,
-   * up to 50 ms after they came (they say when), to be read within the call. Nobody: it is not even kept. */
-  readonly onTransportFeedback?: (sessionId: string, feedback: TransportFeedback) => void;
+  /**
+   * Makes whoever estimates a session's bandwidth: told what its subscriber says of the packets it was sent, in the order of the reports, up to 50 ms
+   * after they came (they say when). Nobody: it is not even kept.
+   */
+  readonly followFeedback?: (sessionId: string) => FeedbackFollower;
 }
 
 export interface MediaNodeConfig {
@@ -137,6 +138,7 @@ class Node implements MediaNode {
       clock,
       bindings: new BindingTable(),
       certificate: deps.certificate,
+      ...(deps.followFeedback === undefined ? {} : { followFeedback: deps.followFeedback }),
       srtpProfiles: config.srtpProfiles ?? DEFAULT_PROFILES,
       publishStatus: (host) => this.#publishStatus(host),
       logger,
@@ -167,19 +169,11 @@ class Node implements MediaNode {
       clock.every(SWEEP_MS, () => this.#sweep()),
       clock.every(LEVELS_MS, () => this.#publishLevels()),
     ];
-    this.#handFeedbackOn();
+    if (this.#deps.followFeedback !== undefined) {
+      this.#timers.push(clock.every(FEEDBACK_MS, () => plane.takeTransportFeedback()));
+    }
     this.#announce();
     this.#deps.logger.info("media node started", { nodeId, bootId: String(this.bootId) });
-  }
-
-  #handFeedbackOn(): void {
-    const { plane, clock, onTransportFeedback } = this.#deps;
-    if (onTransportFeedback === undefined) return;
-    plane.onTransportFeedback((feedback) => {
-      const sessionId = this.#loop.sessionOf(feedback.peer);
-      if (sessionId !== undefined) onTransportFeedback(sessionId, feedback);
-    });
-    this.#timers.push(clock.every(FEEDBACK_MS, () => plane.takeTransportFeedback()));
   }
 
   drain(): void {
@@ -193,7 +187,6 @@ class Node implements MediaNode {
     for (const timer of this.#timers) timer.cancel();
     this.#subscriptions = [];
     this.#timers = [];
-    if (this.#deps.onTransportFeedback !== undefined) this.#deps.plane.onTransportFeedback(undefined);
     this.#unknown.close();
     for (const host of [...this.#hosts.values()]) this.#endSession(host);
     this.#loop.flush();

@@ -1,5 +1,6 @@
 import {
   type DtlsTransport,
+  type FeedbackSink,
   type OpenGrant,
   type PathAddress,
   type PeerHandle,
@@ -9,6 +10,12 @@ import {
   type TrackHandle,
 } from "@parley/domain-media-control";
 import type { Encoded, SessionGrant } from "@parley/protocol";
+
+/** Whoever estimates the bandwidth to a session's client, from its first connection to its end. */
+export interface FeedbackFollower extends FeedbackSink {
+  /** There will be no more. */
+  close(): void;
+}
 
 /** A session's machine with the handles that stand for it in the data plane. */
 export class SessionHost {
@@ -26,6 +33,7 @@ export class SessionHost {
   toldAtMs = 0;
   repeatsLeft = 0;
   peer: PeerHandle | undefined;
+  feedback: FeedbackFollower | undefined;
   dtls: DtlsTransport | undefined;
   /** Where DTLS goes: where it last came from. */
   dtlsPath: PathAddress | undefined;

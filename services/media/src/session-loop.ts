@@ -17,7 +17,7 @@ import type {
 import type { Clock, Logger } from "@parley/foundation";
 import { MediaKind } from "@parley/protocol";
 import type { LevelWatch } from "./level-watch.ts";
-import type { SessionHost } from "./session-host.ts";
+import type { FeedbackFollower, SessionHost } from "./session-host.ts";
 import { SessionReader } from "./session-reader.ts";
 
 export interface SessionLoopDeps {
@@ -28,6 +28,7 @@ export interface SessionLoopDeps {
   readonly srtpProfiles: readonly SrtpProfile[];
   readonly levels: LevelWatch;
   readonly publishStatus: (host: SessionHost) => void;
+  readonly followFeedback?: (sessionId: string) => FeedbackFollower;
   readonly logger: Logger;
 }
 
@@ -148,11 +149,6 @@ export class SessionLoop {
     }
   }
 
-  /** The session that a peer of the data plane belongs to. */
-  sessionOf(peer: PeerHandle): string | undefined {
-    return this.#byPeer.get(peer)?.sessionId;
-  }
-
   /** Retransmits handshake flights that are due. */
   runTimers(): void {
     const nowMs = this.#deps.clock.monoMs();
@@ -188,6 +184,8 @@ export class SessionLoop {
       case "open-peer":
         host.peer = this.#deps.plane.openPeer({ ice: output.ice });
         this.#byPeer.set(host.peer, host);
+        host.feedback = this.#deps.followFeedback?.(host.sessionId);
+        if (host.feedback !== undefined) this.#deps.plane.sendFeedbackTo(host.peer, host.feedback);
         break;
       case "close-peer":
         this.#closePeer(host);
@@ -332,6 +330,8 @@ export class SessionLoop {
     this.#deps.plane.closePeer(host.peer);
     this.#byPeer.delete(host.peer);
     host.peer = undefined;
+    host.feedback?.close();
+    host.feedback = undefined;
     for (const track of host.tracks.values()) this.#forgetTrack(track);
     for (const slot of host.slots.values()) this.#bySlot.delete(slot);
     host.tracks.clear();

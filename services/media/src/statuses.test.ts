@@ -153,7 +153,11 @@ describe("what a media node says of its sessions", () => {
     world.plane.report({ ...told, packets: 1, bytes: 1_000, lost: 0 });
     await world.pass(50);
     assert.equal(world.feedback.length, 2);
+    assert.deepEqual(world.unfollowed, ["p"]);
+    await world.grant({ sessionId: "q" });
+    assert.equal(world.plane.feedbackIsWanted, true);
     world.node.close();
+    assert.deepEqual(world.unfollowed, ["p", "q"]);
     assert.equal(world.plane.feedbackIsWanted, false);
   });
 

@@ -144,7 +144,7 @@ function feedback(contract: Contract): void {
     for (let turn = 0; turn < 20; turn += 1) await subject.settle();
     assert.equal(told.length, length);
     // The subscriber goes on, but nobody listens.
-    plane.onTransportFeedback(undefined);
+    if (told[0] !== undefined) plane.sendFeedbackTo(told[0].peer, undefined);
     plane.takeTransportFeedback();
     for (let turn = 0; turn < 20; turn += 1) await subject.settle();
     plane.takeTransportFeedback();

@@ -21,7 +21,8 @@ enum class EventType : uint8_t {
 // of it in multiples of 8 bytes, so that adapters/media-native/src/transport-feedback.ts reads it in place, by typed arrays.
 struct FeedbackRecord {
   uint32_t delay_us;
-  double peer;
+  uint32_t peer_index;  // of its handle, apart: by which its reader finds who wants it
+  uint32_t peer_generation;
   double arrival_us;
   uint32_t packets;
   uint32_t bytes;

@@ -77,6 +77,8 @@ export class World {
   readonly announcements: NodeAnnouncement[] = [];
   readonly held: SessionGrant[] = [];
   readonly feedback: { readonly sessionId: string; readonly told: KeptFeedback }[] = [];
+  /** Sessions whose feedback has ended. */
+  readonly unfollowed: string[] = [];
   readonly node: MediaNode;
 
   constructor(config: Partial<MediaNodeConfig> = {}) {
@@ -98,7 +100,10 @@ export class World {
       random: new SeededRandom(1),
       logger: nullLogger,
       metrics: this.metrics,
-      onTransportFeedback: (sessionId, told) => this.feedback.push({ sessionId, told: keptFeedback(told) }),
+      followFeedback: (sessionId) => ({
+        take: (told) => void this.feedback.push({ sessionId, told: keptFeedback(told) }),
+        close: () => void this.unfollowed.push(sessionId),
+      }),
       config: { addresses: [{ ip: "192.0.2.1", udpPort: 3478, tcpPort: 3478 }], ...config },
     });
     this.node.start();
