@@ -13,6 +13,7 @@ import {
 } from "@parley/protocol";
 import { tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
+import type { PendingMove } from "./pending-moves.ts";
 import { newMember } from "./join.ts";
 import { enter, letIn, maxParticipants, removeMember, tellLobby } from "./membership.ts";
 import { wireError } from "./outbox.ts";
@@ -75,7 +76,7 @@ function mayMoveTo({ grants }: Member, toRoomId: string): boolean {
 /** The other room has answered: who was taken leaves here and is told where it is now. */
 export function finishMove(
   room: RoomState,
-  transfer: RoomTransfer,
+  { transfer, returned }: Pick<PendingMove, "transfer" | "returned">,
   reply: RoomTransferReply,
   nowMs: number,
 ): Refusal | undefined {
@@ -87,8 +88,8 @@ export function finishMove(
       continue;
     }
     const member = room.byConnection.get(connectionId);
-    // Left meanwhile: the other room will hear of it as we did.
-    if (member === undefined) continue;
+    // Left meanwhile: the other room will hear of it as we did. Or it has been sent back already, and is not there any more.
+    if (member === undefined || returned.has(connectionId)) continue;
     tell(room, [member], { case: "moved", value: { toRoomId: transfer.toRoomId, joined: result.value } });
     removeMember(room, member, nowMs, "moved");
   }

@@ -1,4 +1,4 @@
-import type { RoomTransfer } from "@parley/protocol";
+import type { RoomTransfer, RoomTransferReply } from "@parley/protocol";
 import type { ReplyHandle } from "./io.ts";
 
 export interface PendingMove {
@@ -7,6 +7,8 @@ export interface PendingMove {
   readonly connectionId: string;
   /** The host's command and its repeats: all wait for the same answer. */
   readonly waiting: ReplyHandle[];
+  /** Connections that have come back from the other room before its answer. */
+  readonly returned: Set<string>;
 }
 
 /** Moves whose other room has not answered yet. */
@@ -24,6 +26,16 @@ export class PendingMoves {
       if (same && move.transfer.appId === appId) return move;
     }
     return undefined;
+  }
+
+  /** Whoever comes here from another room was there: what is still to be heard of their going there is old news. */
+  returned({ appId, toRoomId, participants }: RoomTransfer, { results }: RoomTransferReply): void {
+    for (const { transfer, returned } of this.#byTransfer.values()) {
+      if (transfer.appId !== appId || transfer.fromRoomId !== toRoomId) continue;
+      for (const [index, { connectionId }] of participants.entries()) {
+        if (results[index]?.result.case === "joined") returned.add(connectionId);
+      }
+    }
   }
 
   take(transferId: string): PendingMove | undefined {

@@ -168,7 +168,7 @@ export class RoomHost {
       const planned = planMove(room, host, method.value.command.value);
       if (!planned.ok) return refused(planned.error);
       const { connectionId } = command;
-      this.#moves.add({ transfer: planned.value, requestKey, connectionId, waiting: [replyTo] });
+      this.#moves.add({ transfer: planned.value, requestKey, connectionId, waiting: [replyTo], returned: new Set() });
       this.#out.push({ type: "transfer-request", transfer: planned.value, deadlineMs: transferDeadlineMs });
       return undefined;
     }
@@ -255,6 +255,7 @@ export class RoomHost {
       // No answer is an answer: the other side gives up after a while.
       if ("name" in room) return;
       reply = receiveTransfer(room, transfer, nowMs);
+      this.#moves.returned(transfer, reply);
       settle(room);
       this.#dropIfEmpty(room);
       this.#transferReplies.put(appId, "", transferId, reply, nowMs);
@@ -269,7 +270,7 @@ export class RoomHost {
     const room = this.#rooms.get(roomKey(appId, fromRoomId));
     let refusal: Refusal | undefined = { name: "timeout" };
     if (transferReply !== undefined && room !== undefined) {
-      refusal = finishMove(room, move.transfer, transferReply, nowMs);
+      refusal = finishMove(room, move, transferReply, nowMs);
       settle(room);
       this.#dropIfEmpty(room);
     }

@@ -5,6 +5,8 @@ import {
   ConnectionAliveSchema,
   LeaveReason,
   SessionOwnerStateSchema,
+  type RoomTransfer,
+  type RoomTransferReply,
   type SessionGrant,
   type SessionOwnerState,
 } from "@parley/protocol";
@@ -48,6 +50,60 @@ test("[SIG-6] a host moves people to another room and back; they keep name, role
   move(bench, [moved?.joined?.participantId ?? ""], "room", "breakout", 501);
   assert.equal(bench.valuesOf("alice", "moved").at(-1)?.toRoomId, "room");
   assert.ok(bench.command("alice", { case: "getSnapshot", value: {} }).ok);
+});
+
+/** What the owners of other rooms are to be asked, as a host's command brings it about. */
+function transferOf(bench: RoomBench, participantId: string, toRoomId: string, roomId: string, requestId: number) {
+  const command = { case: "move" as const, value: { participantIds: [participantId], toRoomId } };
+  bench.outputs.length = 0;
+  assert.throws(
+    () => bench.command("host", { case: "moderate", value: { command } }, { requestId, roomId }),
+    /no reply/,
+  );
+  const request = bench.outputs.find((output) => output.type === "transfer-request");
+  assert.ok(request?.type === "transfer-request");
+  return request.transfer;
+}
+
+function take(bench: RoomBench, transfer: RoomTransfer): RoomTransferReply {
+  const reply = bench.handle({ type: "transfer", transfer, replyTo: 1 }).find(({ type }) => type === "transfer-reply");
+  assert.ok(reply?.type === "transfer-reply");
+  return reply.reply;
+}
+
+test("[SIG-6] moved back before the first room has heard that the other one took her: she stays", () => {
+  const bench = new RoomBench();
+  bench.join("host");
+  bench.join("host", { roomId: "breakout" });
+  const alice = bench.join("alice");
+  bench.publish("alice");
+  const away = transferOf(bench, alice.participantId, "breakout", "room", 500);
+  const taken = take(bench, away);
+  const [there] = taken.results;
+  assert.ok(there?.result.case === "joined");
+  const back = transferOf(bench, there.result.value.participantId, "room", "breakout", 501);
+  const returned = take(bench, back);
+  bench.handle({ type: "transfer-answered", transferId: away.transferId, reply: taken });
+  bench.handle({ type: "transfer-answered", transferId: back.transferId, reply: returned });
+
+  const where = (roomId: string): string[] => {
+    const answer = bench.command("host", { case: "getSnapshot", value: {} }, { roomId });
+    assert.ok(answer.ok && answer.response.result.case === "snapshot");
+    return answer.response.result.value.participants.map(({ userId }) => userId).sort();
+  };
+  assert.deepEqual([where("room"), where("breakout")], [["alice", "host"], ["host"]]);
+  assert.ok(bench.command("alice", { case: "getSnapshot", value: {} }).ok);
+  const told = bench.eventsOf("alice").filter(({ event }) => event.case === "moved");
+  assert.deepEqual(
+    told.map(({ roomId }) => roomId),
+    ["breakout"],
+    "she never knew of the breakout room, and this is not for where she is",
+  );
+  assert.equal(heldBy(bench).length, 1, "she goes on sending");
+
+  const again = transferOf(bench, alice.participantId, "breakout", "room", 502);
+  bench.handle({ type: "transfer-answered", transferId: again.transferId, reply: take(bench, again) });
+  assert.deepEqual([where("room"), where("breakout")], [["host"], ["alice", "host"]]);
 });
 
 test("whoever waits in the lobby of the room it is moved to is let in, and everybody there sees it", () => {

@@ -48,6 +48,14 @@ interface Asked {
   sentAtMs: number;
 }
 
+/** A move whose other room has not answered yet. */
+interface Transferring {
+  readonly transfer: RoomTransfer;
+  readonly dueMs: number;
+  /** Connections that have come back meanwhile. */
+  readonly returned: Set<string>;
+}
+
 /** One seeded run: a storm, then calm, then everybody is compared. */
 export class ModelRun {
   readonly #random: SeededRandom;
@@ -55,7 +63,7 @@ export class ModelRun {
   readonly #node = new ModelNode();
   readonly #models = new Map([mainRoom, breakoutRoom].map((roomId) => [roomId, new RoomModel()]));
   /** Moves whose other room has not answered yet. */
-  readonly #transfers = new Map<string, { readonly transfer: RoomTransfer; readonly dueMs: number }>();
+  readonly #transfers = new Map<string, Transferring>();
   readonly #transferred = new Set<string>();
   readonly #negotiator = new FakeNegotiator();
   #host: RoomHost;
@@ -244,7 +252,11 @@ export class ModelRun {
         }
       } else if (output.type === "transfer-request") {
         const { transfer, deadlineMs } = output;
-        this.#transfers.set(transfer.transferId, { transfer, dueMs: this.#network.nowMs + deadlineMs });
+        this.#transfers.set(transfer.transferId, {
+          transfer,
+          dueMs: this.#network.nowMs + deadlineMs,
+          returned: new Set(),
+        });
         this.#network.send("transfer", requests, () => this.#transferArrives(transfer));
       } else if (output.type === "reply") {
         const asked = this.#replies.get(output.replyTo);
@@ -270,9 +282,20 @@ export class ModelRun {
     if (!this.#transferred.has(transfer.transferId)) {
       this.#transferred.add(transfer.transferId);
       this.#modelOf(transfer.toRoomId).arrived(transfer, reply, this.#network.nowMs);
+      this.#markReturned(transfer, reply);
     }
     this.#carryOut(outputs);
     this.#network.send("transfer", requests, () => this.#transferAnswered(transfer.transferId, reply));
+  }
+
+  /** Who comes from the other room was taken there, whenever that is heard. */
+  #markReturned({ participants, toRoomId }: RoomTransfer, { results }: RoomTransferReply): void {
+    for (const { transfer, returned } of this.#transfers.values()) {
+      if (transfer.fromRoomId !== toRoomId) continue;
+      for (const [index, { connectionId }] of participants.entries()) {
+        if (results[index]?.result.case === "joined") returned.add(connectionId);
+      }
+    }
   }
 
   #transferAnswered(transferId: string, reply: RoomTransferReply | undefined): void {
@@ -280,7 +303,7 @@ export class ModelRun {
     if (pending === undefined || this.#over) return;
     this.#transfers.delete(transferId);
     if (reply !== undefined) {
-      this.#modelOf(pending.transfer.fromRoomId).departed(pending.transfer, reply);
+      this.#modelOf(pending.transfer.fromRoomId).departed(pending, reply);
       this.#counts.moved += reply.results.filter(({ result }) => result.case === "joined").length;
     }
     this.#handle({ type: "transfer-answered", transferId, reply });

@@ -207,8 +207,12 @@ export class RoomModel {
   }
 
   /** Their new room has them. */
-  departed(transfer: RoomTransfer, reply: RoomTransferReply): void {
+  departed(
+    { transfer, returned }: { readonly transfer: RoomTransfer; readonly returned: ReadonlySet<string> },
+    reply: RoomTransferReply,
+  ): void {
     for (const [index, { connectionId }] of transfer.participants.entries()) {
+      if (returned.has(connectionId)) continue;
       if (reply.results[index]?.result.case === "joined") this.#leave(connectionId);
     }
   }
