@@ -260,7 +260,6 @@ void Worker::send_transport_feedback() {
 // ---- once a second
 
 void Worker::send_sender_report(Slot& slot) {
-  slot.report_due = false;
   uint8_t packet[256];
   RtcpWriter writer({packet, 200});
   SenderInfo info{slot.ssrc, us_to_ntp(now_us_ + config_.ntp_offset_us), slot.rewriter.rtp_time(now_us_), slot.packets,

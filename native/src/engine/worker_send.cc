@@ -91,6 +91,9 @@ void Worker::fan_out() {
     peer->work.clear();
   }
   dirty_peers_.clear();
+  // A key frame may be the first picture of hundreds: their reports do not stand in the way of the others' packets.
+  for (Slot* slot : begun_slots_) send_sender_report(*slot);
+  begun_slots_.clear();
   for (Track* track : batch_tracks_) track->batch_first = track->batch_last = -1;
   batch_tracks_.clear();
   for (size_t i = 0; i < batch_size_; ++i) batch_[i].packet.reset();
@@ -113,7 +116,7 @@ void Worker::begin_slot(Slot& slot, Track& track, Source& source) {
   Track* before = slot.current;
   slot.current = &track;
   slot.source = &source;
-  slot.report_due = true;
+  begun_slots_.push_back(&slot);
   keep_transport_numbers(*slot.peer);
   if (before != nullptr && before != &track) leave(slot, before);
   slot.old_payload_types.clear();
@@ -183,9 +186,6 @@ void Worker::flush_peer(Peer& peer) {
   if (!out_.empty()) {
     if (!peer.pacing.pass(out_bytes_, now_us_)) hold_back(peer);
     send_out(peer);
-  }
-  for (size_t i = 0; i < peer.work.size(); ++i) {
-    if (peer.work[i].slot->report_due) send_sender_report(*peer.work[i].slot);
   }
 }
 

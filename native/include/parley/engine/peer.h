@@ -166,7 +166,6 @@ struct alignas(kCacheLine) Slot {
   uint64_t sent_end = 0;     // behind the highest index that was encrypted
   uint32_t ssrc = 0;
   bool video = false;
-  bool report_due = false;
   // The last of `payload_types` that was looked for.
   PayloadTypeMap mapped{kNoPayloadType, kNoPayloadType};
   uint8_t last_payload_type = 0;

@@ -329,6 +329,7 @@ class Worker final : public TcpHandler {
   int64_t whole_at_us_ = 0;  // when all of its frames are expected to be whole
   bool precise_wait_ = true;
   std::vector<Peer*> dirty_peers_;
+  std::vector<Slot*> begun_slots_;  // in this pass: their clients are owed the first sender report
   std::vector<OutPacket> out_;
   size_t out_bytes_ = 0;
   std::vector<BatchPacket> paced_batch_;
