@@ -40,7 +40,12 @@ export class FakeTransceiver {
   };
   readonly sender: { track: FakeTrack | null; replaceTrack(track: FakeTrack | null): Promise<void> };
 
-  constructor(trackOrKind: FakeTrack | "audio" | "video", direction: string) {
+  /** `chain`: how the PeerConnection carries out what it is asked. */
+  constructor(
+    trackOrKind: FakeTrack | "audio" | "video",
+    direction: string,
+    chain: <T>(result: () => T) => Promise<T> = (result) => Promise.resolve(result()),
+  ) {
     this.kind = typeof trackOrKind === "string" ? trackOrKind : trackOrKind.kind;
     this.direction = direction;
     this.receiver = {
@@ -53,8 +58,9 @@ export class FakeTransceiver {
     this.sender = {
       track: typeof trackOrKind === "string" ? null : trackOrKind,
       replaceTrack(track) {
-        this.track = track;
-        return Promise.resolve();
+        return chain(() => {
+          this.track = track;
+        });
       },
     };
   }
@@ -73,6 +79,8 @@ export class FakeTransceiver {
 /** A PeerConnection that negotiates with anybody and connects at once, unless told otherwise. */
 export class FakePeerConnection extends EventTarget {
   static connectsByItself = true;
+  /** So many answers are not to its liking. */
+  static answersRefused = 0;
   readonly transceivers: FakeTransceiver[] = [];
   connectionState: RTCPeerConnectionState = "new";
   iceConnectionState: RTCIceConnectionState = "new";
@@ -84,7 +92,9 @@ export class FakePeerConnection extends EventTarget {
   #nextMid = 0;
 
   addTransceiver(trackOrKind: FakeTrack | "audio" | "video", init: RTCRtpTransceiverInit = {}): FakeTransceiver {
-    const transceiver = new FakeTransceiver(trackOrKind, init.direction ?? "sendrecv");
+    const transceiver = new FakeTransceiver(trackOrKind, init.direction ?? "sendrecv", (result) =>
+      this.#unlessClosed(result),
+    );
     this.transceivers.push(transceiver);
     return transceiver;
   }
@@ -108,6 +118,10 @@ export class FakePeerConnection extends EventTarget {
   }
 
   setRemoteDescription(): Promise<void> {
+    if (FakePeerConnection.answersRefused > 0) {
+      FakePeerConnection.answersRefused -= 1;
+      return Promise.reject(new DOMException("No.", "OperationError"));
+    }
     return this.#unlessClosed(() => {
       if (FakePeerConnection.connectsByItself) this.setState("connected");
     });

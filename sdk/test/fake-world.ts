@@ -6,6 +6,7 @@ import {
   ParticipantSchema,
   ServerFrameSchema,
   type SessionAnswerSchema,
+  type SlotResultSchema,
   type SnapshotSchema,
   StreamSchema,
   TrackKind,
@@ -114,6 +115,8 @@ export class FakeServer {
   tokenExpiresAtUnixMs = 0;
   /** Refuses the next connects with this. */
   refusal: ErrorName | undefined;
+  /** What becomes of slots that are bound while the session is open. */
+  bindError: ErrorName | undefined;
   /** Errors for the next requests of a kind ("join"), or of a kind for a session ("openSession pub"). */
   readonly requestErrors = new Map<string, ErrorName>();
   readonly tokens: string[] = [];
@@ -330,7 +333,7 @@ export class FakeServer {
         return { result: { case: "session", value: this.#session(method.value) } };
       case "bindSlots":
         this.#bind(method.value.bindings);
-        return { result: { case: "slots", value: { slots: [] } } };
+        return { result: { case: "slots", value: { slots: this.#slotErrors(method.value.bindings) } } };
       case "getSnapshot":
         return { result: { case: "snapshot", value: this.snapshot() } };
       default:
@@ -347,6 +350,12 @@ export class FakeServer {
     });
     if ("bindings" in more) this.#bind(more.bindings);
     return { session, answerSdp: "answer", published };
+  }
+
+  #slotErrors(bindings: BindSlots["bindings"]): MessageInitShape<typeof SlotResultSchema>[] {
+    if (this.bindError === undefined) return [];
+    const error = wireErrorOf(this.bindError);
+    return bindings.map(({ mid, streamId }) => ({ mid, streamId, error }));
   }
 
   #bind(bindings: BindSlots["bindings"]): void {

@@ -52,7 +52,7 @@ const restartTimeoutMs = 3_000;
 const samplePeriodMs = 600;
 /** A PeerConnection that was replaced is closed at the latest so long after its successor has connected. */
 const takeOverMs = 5_000;
-type TimerName = "connect" | "sample" | "restart" | "rebuild" | "takeOver";
+type TimerName = "connect" | "sample" | "restart" | "rebuild" | "retry" | "takeOver";
 /** Pauses before a PeerConnection is made anew, the last one for all that follow. */
 const rebuildPausesMs = [0, 500, 1_000, 2_000, 4_000];
 
@@ -124,7 +124,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const pc = this.#pc;
     if (pc === undefined) return;
     try {
-      await this.#unlessGone(pc.setRemoteDescription({ type: "answer", sdp: answer.answerSdp }));
+      await this.unlessGone(pc.setRemoteDescription({ type: "answer", sdp: answer.answerSdp }));
     } catch (error) {
       if (generation !== this.#generation) return;
       throw sdkError("media-failed", error instanceof Error ? error.message : "", error);
@@ -163,11 +163,18 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     );
   }
 
+  /** Calls back after a while, unless the PeerConnection is another one by then. Only the last call counts. */
+  later(delayMs: number, callback: () => void): void {
+    this.#setTimer("retry", delayMs, callback);
+  }
+
   /** A new PeerConnection in place of this one, now or (after failures) soon. */
   rebuild(): void {
     const pauseMs = rebuildPausesMs[Math.min(this.#rebuilds, rebuildPausesMs.length - 1)] ?? 0;
     this.#rebuilds += 1;
     this.#retire();
+    // Also when the answer to a join could not be taken.
+    this.#release();
     this.#setState("lost");
     this.#setTimer("rebuild", pauseMs, () => {
       const epoch = this.#epoch;
@@ -204,7 +211,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
    * For what waits on the PeerConnection, or on the server for it. A closed PeerConnection never settles what it was asked (WebRTC 4.4.1.2), and
    * what comes next would wait for that for ever.
    */
-  #unlessGone<T>(promise: Promise<T>): Promise<T> {
+  unlessGone<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([promise, this.#gone.promise]);
   }
 
@@ -224,7 +231,8 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   }
 
   async #negotiateNow(options: RTCOfferOptions): Promise<void> {
-    await this.#held?.promise;
+    // One join may follow another.
+    while (this.#held !== undefined) await this.#held.promise;
     const epoch = this.#epoch;
     const { requests } = this.#deps;
     if (this.#content.isEmpty) {
@@ -237,7 +245,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     if (this.#pc === undefined || !this.#isOpen) {
       const request = await this.#prepareNow();
       if (epoch !== this.#epoch) throw sdkError("cancelled");
-      const answer = await this.#unlessGone(requests.open(request));
+      const answer = await this.unlessGone(requests.open(request));
       if (epoch !== this.#epoch) throw sdkError("cancelled");
       await this.accept(answer);
       return;
@@ -249,7 +257,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     if (generation !== this.#generation) return;
     try {
       const request = { session: this.name, offerSdp, sections: this.#content.sections() };
-      const answer = await this.#unlessGone(requests.update(request));
+      const answer = await this.unlessGone(requests.update(request));
       if (generation === this.#generation) await this.accept(answer);
     } catch (error) {
       if (generation === this.#generation) await this.#onUpdateRefused(pc, error);
@@ -262,15 +270,15 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
       this.#lost();
       return;
     }
-    await this.#unlessGone(pc.setLocalDescription({ type: "rollback" })).catch(() => undefined);
+    await this.unlessGone(pc.setLocalDescription({ type: "rollback" })).catch(() => undefined);
     throw error;
   }
 
   async #offer(pc: RTCPeerConnection, options: RTCOfferOptions): Promise<string> {
     const generation = this.#generation;
     try {
-      const offer = await this.#unlessGone(pc.createOffer(options));
-      await this.#unlessGone(pc.setLocalDescription(offer));
+      const offer = await this.unlessGone(pc.createOffer(options));
+      await this.unlessGone(pc.setLocalDescription(offer));
       // Candidates are not waited for: the server takes the address that packets really come from.
       return pc.localDescription?.sdp ?? offer.sdp ?? "";
     } catch (error) {
@@ -395,7 +403,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
 
   /** From here on the PeerConnection is nobody's. */
   #detach(): RTCPeerConnection | undefined {
-    for (const name of ["connect", "sample", "restart", "rebuild"] as const) this.#cancel(name);
+    for (const name of ["connect", "sample", "restart", "rebuild", "retry"] as const) this.#cancel(name);
     this.#watch = new PathWatch();
     this.#packetsAtRestart = undefined;
     this.#isRestarting = false;

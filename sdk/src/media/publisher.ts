@@ -31,16 +31,24 @@ export interface OutgoingTrack {
 export interface PublisherEvents {
   /** A track got its place, or another one after a reconnect. */
   placed: readonly [track: OutgoingTrack];
+  /** It was muted or unmuted after the offer was made that has been answered now: the server has the wrong word. */
+  outdated: readonly [track: OutgoingTrack];
 }
 
 /** For so many packets there is feedback within a look's time. */
 const feedbackPackets = 15;
+/** Pauses before an offer that was refused for now is made again, the last one for all that follow. Who waits for his first place gives up after them. */
+const retryPausesMs = [500, 1_000, 2_000, 4_000];
 
 interface Entry {
   readonly outgoing: OutgoingTrack;
   readonly placed: PromiseWithResolvers<void>;
   transceiver: RTCRtpTransceiver | undefined;
   removed: boolean;
+  /** It has had a place. */
+  wasPlaced?: boolean;
+  /** As the last offer says. */
+  toldMuted?: boolean;
   readonly backupOf?: OutgoingTrack;
 }
 
@@ -48,6 +56,8 @@ interface Entry {
 export class Publisher extends TypedEmitter<PublisherEvents> implements SessionContent {
   readonly session: MediaSession;
   #entries: Entry[] = [];
+  /** One after the other. */
+  #refusals = 0;
 
   constructor(deps: MediaSessionDeps) {
     super();
@@ -86,7 +96,9 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
       one.placed.reject(sdkError("cancelled"));
     }
     if (!this.session.isOpen) {
-      this.#forgetRemoved();
+      // An offer that carries it may be on its way: it is taken back once that is answered, and nobody waits for it.
+      if (entry.transceiver === undefined) this.#forgetRemoved();
+      else this.offer();
       return;
     }
     await this.session.negotiate().catch((error: unknown) => {
@@ -101,7 +113,12 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     await Promise.all(
       [...entries, ...this.#backupsOf(outgoing)].map(async (entry) => {
         entry.outgoing.track = track;
-        await entry.transceiver?.sender.replaceTrack(track);
+        const { transceiver } = entry;
+        if (transceiver === undefined) return;
+        await this.session.unlessGone(transceiver.sender.replaceTrack(track)).catch((error: unknown) => {
+          // The next PeerConnection begins with the new track.
+          if (entry.transceiver === transceiver) throw error;
+        });
       }),
     );
   }
@@ -137,14 +154,27 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
 
   /** Offers what is there; a refusal rejects what waits for its place. */
   offer(): void {
-    this.session.negotiate().catch((error: unknown) => this.refused(error));
+    this.session.negotiate().then(
+      () => {
+        this.#refusals = 0;
+      },
+      (error: unknown) => this.#refused(error),
+    );
   }
 
-  /** The offer was refused. What may work later stays, and goes into the next PeerConnection. */
-  refused(error: unknown): void {
+  /** The offer was refused. What may work later is offered again. */
+  #refused(error: unknown): void {
     const reason = error instanceof ParleyError ? error : sdkError("media-failed", String(error), error);
-    if (reason.retryable || reason.code === "cancelled") return;
-    for (const entry of this.#entries) if (entry.outgoing.streamId === 0) this.#reject(entry, reason);
+    // Another PeerConnection takes over, or the next join carries it.
+    if (reason.code === "cancelled" || reason.code === "connection-lost") return;
+    const pauseMs = retryPausesMs[Math.min(this.#refusals, retryPausesMs.length - 1)] ?? 0;
+    this.#refusals += 1;
+    const isOver = !reason.retryable || this.#refusals > retryPausesMs.length;
+    const waiting = this.#entries.filter(({ outgoing, removed }) => outgoing.streamId === 0 && !removed);
+    const rejected = waiting.filter(({ wasPlaced }) => !reason.retryable || (isOver && wasPlaced !== true));
+    for (const entry of rejected) this.#reject(entry, reason);
+    if (waiting.length === rejected.length) this.#refusals = 0;
+    else this.session.later(Math.max(pauseMs, reason.retryAfterMs), () => this.offer());
   }
 
   rtpSenderOf(outgoing: OutgoingTrack): RTCRtpSender | undefined {
@@ -160,18 +190,20 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
 
   prepareUpdate(pc: RTCPeerConnection): void {
     for (const entry of this.#entries) {
-      if (entry.removed) entry.transceiver?.stop();
+      if (entry.removed) stop(entry);
       else if (entry.transceiver === undefined) this.#addTo(pc, entry);
     }
     this.#forgetRemoved();
   }
 
   sections(): SectionInit[] {
-    return this.#entries.flatMap(({ outgoing, transceiver, backupOf: original }): SectionInit[] => {
+    return this.#entries.flatMap((entry): SectionInit[] => {
+      const { outgoing, transceiver, backupOf: original } = entry;
       const mid = transceiver?.mid;
       if (mid === undefined || mid === null) return [];
+      entry.toldMuted = outgoing.muted;
       const { stream, source, muted, width, height, streamAttributes } = outgoing;
-      const backupOf = this.#entries.find((entry) => entry.outgoing === original)?.transceiver?.mid ?? "";
+      const backupOf = this.#entries.find((other) => other.outgoing === original)?.transceiver?.mid ?? "";
       const value = { stream, source: sourceToWire(source), muted, width, height, streamAttributes, backupOf };
       return [{ mid, use: { case: "publish", value } }];
     });
@@ -184,7 +216,7 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
   answered(answer: SessionAnswer): void {
     for (const entry of [...this.#entries]) {
       const mid = entry.transceiver?.mid;
-      if (mid === undefined || mid === null) continue;
+      if (mid === undefined || mid === null || entry.removed) continue;
       const refusal = answer.refused.find((refused) => refused.mid === mid);
       if (refusal !== undefined) {
         this.#reject(entry, refusal.error === undefined ? sdkError("media-failed") : wireError(refusal.error));
@@ -195,8 +227,10 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
       const isNew = entry.outgoing.streamId !== stream.streamId || entry.outgoing.mid !== mid;
       entry.outgoing.streamId = stream.streamId;
       entry.outgoing.mid = mid;
+      entry.wasPlaced = true;
       entry.placed.resolve();
       if (isNew) this.emit("placed", entry.outgoing);
+      if (entry.toldMuted !== entry.outgoing.muted) this.emit("outdated", entry.outgoing);
     }
   }
 
@@ -232,12 +266,18 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
 
   #reject(entry: Entry, reason: ParleyError): void {
     entry.removed = true;
-    entry.transceiver?.stop();
+    stop(entry);
     entry.placed.reject(reason);
     this.#forgetRemoved();
   }
 
+  /** But for what the PeerConnection still carries. */
   #forgetRemoved(): void {
-    this.#entries = this.#entries.filter(({ removed }) => !removed);
+    this.#entries = this.#entries.filter(({ removed, transceiver }) => !removed || transceiver !== undefined);
   }
+}
+
+function stop(entry: Entry): void {
+  entry.transceiver?.stop();
+  entry.transceiver = undefined;
 }

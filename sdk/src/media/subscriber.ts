@@ -344,9 +344,14 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
 
   #bind(bindings: readonly BindingWish[]): void {
     const speakers = { enabled: this.#speakerMids.length > 0, mids: [...this.#speakerMids] };
+    const generation = this.#generation;
     this.#requests.bind({ session: "sub", bindings: [...bindings], speakers }).then(
-      (results) => this.slotsChanged(results),
+      (results) => {
+        // Slots of another PeerConnection have the same mids.
+        if (generation === this.#generation) this.slotsChanged(results);
+      },
       () => {
+        if (generation !== this.#generation) return;
         for (const { mid } of bindings) {
           const slot = this.#slots.get(mid);
           if (slot !== undefined) slot.requested = undefined;

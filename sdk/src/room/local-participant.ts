@@ -64,6 +64,9 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   constructor(deps: LocalParticipantDeps) {
     super(undefined);
     this.#deps = deps;
+    deps.publisher?.on("outdated", (outgoing) => {
+      this.#tellMuted(outgoing, outgoing.muted).catch(() => undefined);
+    });
   }
 
   get publications(): ReadonlyMap<string, LocalPublication> {
@@ -318,7 +321,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
         ),
       );
     } catch (error) {
-      // The next join says how it is.
+      // The next join says how it is; one that is under way is corrected when it is done.
       if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;
     }
   }

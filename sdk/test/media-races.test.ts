@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { ClientSessionState, Source } from "@parley/protocol";
+import { FakePeerConnection, FakeTrack } from "./fake-media.ts";
+import { FakeWorld } from "./fake-world.ts";
+import { joined, joinsSent, outcome, requestsTo, tellMoved, turns } from "./joined-room.ts";
+
+/** Joins, moves and new PeerConnections that come while tracks are published, muted, taken back or received. */
+
+beforeEach(() => {
+  FakePeerConnection.connectsByItself = true;
+  FakePeerConnection.answersRefused = 0;
+});
+
+test("[SIG-4] an offer that waits for a join waits for the next one as well, when that join fails", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  world.server.answers = false;
+  const microphone = outcome(room.localParticipant.setMicrophoneEnabled(true));
+  await world.advance(100);
+  const camera = outcome(room.localParticipant.setCameraEnabled(true));
+  await world.advance(20);
+  world.server.answers = true;
+  world.server.requestErrors.set("join", "unavailable");
+  world.server.restart();
+  await world.advance(8_000);
+  assert.equal(room.state, "connected");
+  assert.deepEqual([microphone.value(), camera.value()], ["done", "done"]);
+  assert.equal(room.localParticipant.publications.size, 2);
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 2);
+});
+
+test("[SIG-4] an answer of a join that the PeerConnection refuses: a new one, and what waits is published", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const publishing = room.localParticipant.setMicrophoneEnabled(true);
+  await world.advance(300);
+  await publishing;
+  FakePeerConnection.answersRefused = 2;
+  world.server.restart();
+  await world.advance(3_000);
+  assert.equal(FakePeerConnection.answersRefused, 0);
+  const open = world.peers.filter(({ closed }) => !closed);
+  assert.deepEqual(
+    open.map(({ connectionState }) => connectionState),
+    ["connected", "connected"],
+  );
+  const camera = outcome(room.localParticipant.setCameraEnabled(true));
+  await world.advance(1_000);
+  assert.equal(camera.value(), "done");
+});
+
+test("[SIG-4] the camera is switched off while we are moved, however far that has come: it settles, and goes on again", async () => {
+  for (const pause of [0, 1, 2, 3, 4, 5, 6, 8]) {
+    const world = new FakeWorld();
+    const room = await joined(world);
+    const publishing = room.localParticipant.setCameraEnabled(true);
+    await world.advance(300);
+    await publishing;
+    const off = outcome(room.localParticipant.setCameraEnabled(false));
+    await turns(pause);
+    tellMoved(world, "r", "other");
+    await world.advance(1_000);
+    assert.equal(off.value(), "done", `after ${pause} turns`);
+    const on = outcome(room.localParticipant.setCameraEnabled(true));
+    await world.advance(1_000);
+    assert.equal(on.value(), "done", `after ${pause} turns`);
+    assert.equal(room.localParticipant.isCameraEnabled, true, `after ${pause} turns`);
+    const sending = world.peers.filter(({ closed }) => !closed).flatMap(({ transceivers }) => transceivers);
+    assert.equal(sending.find(({ direction }) => direction === "sendonly")?.sender.track, world.devices.opened.at(-1));
+  }
+});
+
+test("[SIG-4] muted, or unmuted, while the join is under way: the server hears of it", async () => {
+  for (const muted of [true, false]) {
+    const world = new FakeWorld();
+    const room = await joined(world);
+    const publishing = room.localParticipant.setMicrophoneEnabled(true);
+    await world.advance(300);
+    await publishing;
+    if (!muted) {
+      const muting = room.localParticipant.setMicrophoneEnabled(false);
+      await world.advance(300);
+      await muting;
+    }
+    world.server.restart();
+    await joinsSent(world, 2);
+    const toggling = outcome(room.localParticipant.setMicrophoneEnabled(!muted));
+    await world.advance(1_000);
+    assert.equal(toggling.value(), "done");
+    const told = world.server.requests.at(-1)?.method;
+    assert.ok(told?.case === "setTrackMuted", told?.case);
+    assert.deepEqual([told.value.streamId, told.value.mid, told.value.muted], [5000, "0", muted]);
+  }
+});
+
+test("a publication that is refused for now is offered again; one that is refused on and on rejects", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  world.server.requestErrors.set("openSession pub", "no-media-node");
+  const microphone = outcome(room.localParticipant.setMicrophoneEnabled(true));
+  await world.advance(3_000);
+  assert.equal(microphone.value(), "done");
+  world.server.requestErrors.set("updateSession", "rate-limited");
+  const camera = outcome(room.localParticipant.setCameraEnabled(true));
+  await world.advance(3_000);
+  assert.equal(camera.value(), "done");
+  assert.equal(room.localParticipant.publications.size, 2);
+
+  const screen = outcome(room.localParticipant.setScreenShareEnabled(true));
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    world.server.requestErrors.set("updateSession", "unavailable");
+    await world.advance(100);
+  }
+  assert.equal(screen.value(), "unavailable");
+  assert.equal(room.localParticipant.publications.size, 2);
+});
+
+test("unpublished while the offer that carries it is on its way: it is taken back", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const own = new FakeTrack("video");
+  const publishing = outcome(room.localParticipant.publishTrack(own.asTrack()));
+  await world.advance(20);
+  const taken = outcome(room.localParticipant.unpublishTrack(own.asTrack()));
+  await world.advance(1_000);
+  assert.deepEqual([publishing.value(), taken.value()], ["cancelled", "done"]);
+  assert.deepEqual(requestsTo(world, "r").slice(-2), ["openSession", "closeSession"]);
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 1);
+});
+
+test("[SIG-4] unpublished while the join that carries it is under way: it is taken back", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const publishing = [
+    room.localParticipant.setMicrophoneEnabled(true),
+    room.localParticipant.setScreenShareEnabled(true),
+  ];
+  await world.advance(300);
+  await Promise.all(publishing);
+  world.server.restart();
+  await joinsSent(world, 2);
+  const off = outcome(room.localParticipant.setScreenShareEnabled(false));
+  await world.advance(20);
+  assert.equal(off.value(), "done");
+  await world.advance(1_000);
+  const last = world.server.requests.at(-1)?.method;
+  assert.ok(last?.case === "updateSession", last?.case);
+  assert.deepEqual(
+    last.value.sections.map(({ use }) => (use.case === "publish" ? use.value.source : undefined)),
+    [Source.MICROPHONE],
+  );
+});
+
+test("what becomes of a slot of the old PeerConnection says nothing of the new one's", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.addStream(100, "bob", [{ mid: "1", kind: "video", source: Source.CAMERA }]);
+  const room = await joined(world);
+  const failed: string[] = [];
+  room.on("trackSubscriptionFailed", ({ id }) => failed.push(id));
+  world.server.bindError = "stream-not-found";
+  room.remoteParticipants.get("bob")?.getPublication("camera")?.setVisible(true);
+  await world.advance(20);
+  world.server.event({ case: "sessionState", value: { session: "sub", state: ClientSessionState.LOST } }, false);
+  await world.advance(1_000);
+  assert.ok(requestsTo(world, "r").includes("bindSlots"));
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 1);
+  assert.deepEqual(failed, []);
+});
