@@ -31,6 +31,8 @@ export interface MembershipDeps {
 
 /** A join may have to wait for a room's new owner. */
 const joinDeadlineMs = 15_000;
+/** How often to look whether the link is back. */
+const linkPauseMs = 500;
 /** A join is all or nothing; with these it may still do without media. */
 const mediaRefusals: ReadonlySet<string> = new Set([
   "permission-denied",
@@ -79,7 +81,12 @@ export class Membership {
   rejoin(): void {
     if (this.#phase === "out") return;
     this.#deps.onReconnecting();
-    this.#joinNow(this.#participantId).catch((error: unknown) => this.#onRejoinFailed(error));
+    const joining = this.#joinNow(this.#participantId);
+    const turn = this.#turn;
+    joining.catch((error: unknown) => {
+      // Else another join, or a move, has taken its place.
+      if (turn === this.#turn) this.#onRejoinFailed(error);
+    });
   }
 
   /** What a join, an admission or a move brought. */
@@ -161,6 +168,7 @@ export class Membership {
     this.#turn += 1;
     const turn = this.#turn;
     this.#phase = "joining";
+    const roomId = this.#roomId;
     const sessions = await this.#deps.prepareMedia();
     if (turn !== this.#turn) throw sdkError("cancelled");
     const { name = "", attributes = {}, kind } = this.#join;
@@ -177,25 +185,43 @@ export class Membership {
       this.#deps.resetMedia();
       return this.request({ case: "join", value: { ...value, sessions: [] } }, joinDeadlineMs);
     });
-    if (turn !== this.#turn) throw sdkError("cancelled");
+    if (turn !== this.#turn) {
+      // Moved meanwhile: the room that we have joined after that must not keep us.
+      if (this.phase !== "out" && roomId !== this.#roomId) this.leaveRoom(roomId);
+      throw sdkError("cancelled");
+    }
     if (response?.result.case !== "joined") throw sdkError("connect-failed", "An answer of another kind.");
     this.take(response.result.value);
   }
 
   #onRejoinFailed(error: unknown): void {
-    if (this.#phase === "out") return;
     const reason = error instanceof ParleyError ? error : sdkError("media-failed", String(error), error);
-    if (reason.code === "cancelled" || reason.code === "connection-lost") return;
-    if (!reason.retryable) {
+    // The link joins again when it is back.
+    if (reason.code === "connection-lost") return;
+    // By a join whose answer came too late.
+    if (reason.code === "already-in-room") this.leaveRoom(this.#roomId);
+    else if (!reason.retryable && reason.code !== "cancelled") {
       this.#deps.onFailed(reason);
       return;
     }
-    const { clock, random } = this.#deps.platform;
-    const turn = this.#turn;
-    const pauseMs = Math.max(reason.retryAfterMs, backoffMs(this.#rejoins, random));
+    const pauseMs = Math.max(reason.retryAfterMs, backoffMs(this.#rejoins, this.#deps.platform.random));
     this.#rejoins += 1;
-    clock.after(pauseMs, () => {
-      if (turn === this.#turn && this.#deps.link.state === "connected") this.rejoin();
+    this.#rejoinAfter(pauseMs);
+  }
+
+  #rejoinAfter(pauseMs: number): void {
+    const turn = this.#turn;
+    this.#deps.platform.clock.after(pauseMs, () => {
+      if (turn !== this.#turn) return;
+      if (this.#deps.link.state === "connected") this.rejoin();
+      // It may be resumed, which joins nothing.
+      else this.#rejoinAfter(linkPauseMs);
     });
+  }
+
+  /** Nobody waits for it. */
+  leaveRoom(roomId: string): void {
+    const leaving = this.#deps.link.request({ case: "room", value: { roomId, method: { case: "leave", value: {} } } });
+    leaving.catch(() => undefined);
   }
 }

@@ -85,8 +85,8 @@ export class RoomMedia extends TypedEmitter<RoomMediaEvents> {
   }
 
   #onOpenFailed(error: unknown): void {
-    // Another PeerConnection has taken its place (a move, a join), which is not to be touched.
-    if (error instanceof ParleyError && error.code === "cancelled") return;
+    // Another PeerConnection has taken its place (a move, a join), or is about to: it is not to be touched.
+    if (error instanceof ParleyError && (error.code === "cancelled" || error.code === "connection-lost")) return;
     // Without permission to subscribe there is nothing to receive; anything that may change comes again with the next join.
     if (error instanceof ParleyError && error.retryable) this.#subscriber?.session.rebuild();
     else this.#subscriber?.session.reset();

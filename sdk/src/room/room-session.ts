@@ -30,6 +30,10 @@ export interface RoomSessionDeps {
 const forgotten: ReadonlySet<string> = new Set(["not-in-room", "session-lost", "session-not-found", "token-expired"]);
 /** Of events that come before the answer to the join; more means that something is wrong, and a snapshot helps. */
 const maxEarlyEvents = 1_000;
+/** Who leaves waits for the server's word so long. */
+const leaveDeadlineMs = 2_000;
+/** Longer than a server waits for who was connected; after that it has forgotten us. */
+const lateLeaveMs = 60_000;
 
 /** One room over a link, as the app sees it: its state and its events, put together from the parts that know. */
 export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom {
@@ -43,8 +47,10 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
   readonly #stops: (() => void)[] = [];
   #state: ConnectionState = "disconnected";
   #early: RoomEvent[] = [];
-  /** Why it ended while a join was under way. */
-  #endError: ParleyError | undefined;
+  /** Grows with every join and every end. */
+  #turn = 0;
+  /** The last end, and why. */
+  #ended: { readonly turn: number; readonly error: ParleyError | undefined } | undefined;
 
   constructor(deps: RoomSessionDeps) {
     super();
@@ -134,7 +140,8 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
   async join(roomId: string, options: JoinOptions): Promise<void> {
     if (this.#membership.phase !== "out") throw sdkError("bad-argument", "The room is joined already.");
     this.#listen();
-    this.#endError = undefined;
+    this.#turn += 1;
+    const turn = this.#turn;
     this.#early = [];
     for (const { track, options: publish } of options.tracks ?? []) this.localParticipant.prepublish(track, publish);
     this.#setState("connecting");
@@ -142,10 +149,10 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
       await this.#membership.join(roomId, options);
     } catch (error) {
       const failure = error instanceof ParleyError ? error : sdkError("connect-failed", String(error), error);
+      // Left meanwhile: what has been joined since is none of this one's business.
+      if (turn === this.#turn) this.#end("failed", failure);
       // The connection may have ended while the offers were made: its reason is the one that counts.
-      const reason = this.#endError ?? failure;
-      this.#end("failed", reason);
-      throw reason;
+      throw (this.#ended?.turn === turn + 1 ? this.#ended.error : undefined) ?? failure;
     }
   }
 
@@ -156,10 +163,23 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
       this.localParticipant.close();
       return;
     }
-    const told =
-      this.#link.state === "connected" ? this.#membership.request({ case: "leave", value: {} }, 2_000) : undefined;
+    const { roomId } = this.#membership;
+    // Moved while we leave: that is to be left, too.
+    const onEvent = ({ roomId: from, event }: RoomEvent): void => {
+      if (from === roomId && event.case === "moved") this.#membership.leaveRoom(event.value.toRoomId);
+    };
+    this.#link.on("event", onEvent);
+    const isConnected = this.#link.state === "connected";
+    // A link that is broken, and goes on without us, tells it when it is back.
+    const told = this.#membership.request({ case: "leave", value: {} }, isConnected ? leaveDeadlineMs : lateLeaveMs);
+    const done = told
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => this.#link.off("event", onEvent));
     this.#end("left", undefined);
-    await told?.catch(() => undefined);
+    if (isConnected) await done;
   }
 
   #onJoined(joined: Joined): void {
@@ -264,15 +284,28 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
 
   #onEvent(event: RoomEvent): void {
     if (this.#membership.phase === "joining") {
-      if (this.#early.length < maxEarlyEvents) this.#early.push(event);
+      this.#onEarlyEvent(event);
       return;
     }
     if (this.#onMembership(event)) return;
     this.#view.apply(event);
   }
 
+  /** Most of what comes before the answer to a join is about what the join will bring. */
+  #onEarlyEvent(event: RoomEvent): void {
+    const wasHere = this.#membership.participantId !== "";
+    // That is where we are: the room was asked for something it no longer had to do with us, which is why we join again.
+    if (wasHere && event.event.case === "moved") this.#onMembership(event);
+    // We know: the same.
+    else if (wasHere && isForgotten(event)) return;
+    else if (this.#early.length < maxEarlyEvents) this.#early.push(event);
+  }
+
   #flushEarly(): void {
-    for (const event of this.#early.splice(0)) this.#onEvent(event);
+    for (const event of this.#early.splice(0)) {
+      // One of them may have moved us, or ended it all.
+      if (event.roomId === this.#membership.roomId && this.#membership.phase !== "out") this.#onEvent(event);
+    }
   }
 
   /** What ends or changes our being here. */
@@ -282,11 +315,11 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
         this.#end("room-closed", undefined);
         return true;
       case "removed": {
-        const error = event.value.error === undefined ? undefined : wireError(event.value.error);
-        if (error !== undefined && forgotten.has(error.code)) {
+        if (isForgotten({ event })) {
           this.#membership.rejoin();
           return true;
         }
+        const error = event.value.error === undefined ? undefined : wireError(event.value.error);
         this.#end(error?.code === "replaced" ? "replaced" : "removed", error);
         return true;
       }
@@ -332,7 +365,8 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
 
   #end(reason: DisconnectReason, error: ParleyError | undefined): void {
     if (this.#membership.phase === "out" && this.#state === "disconnected") return;
-    this.#endError = error;
+    this.#turn += 1;
+    this.#ended = { turn: this.#turn, error };
     this.#membership.leave();
     for (const stop of this.#stops.splice(0)) stop();
     this.#media.close();
@@ -341,4 +375,10 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
     this.#setState("disconnected");
     this.emit("disconnected", reason, error);
   }
+}
+
+function isForgotten({ event }: Pick<RoomEvent, "event">): boolean {
+  return (
+    event.case === "removed" && event.value.error !== undefined && forgotten.has(wireError(event.value.error).code)
+  );
 }

@@ -31,7 +31,10 @@ export class RoomView {
   readonly #deps: RoomViewDeps;
   readonly #emit: RoomViewDeps["emit"];
   readonly #speakers = new ActiveSpeakers();
-  #snapshotAsked = false;
+  /** Grows with every join and move: what was asked before says nothing of the room as it is now. */
+  #generation = 0;
+  /** The generation for which a snapshot is on its way. */
+  #snapshotAskedIn: number | undefined;
   /** How many waited when the app was told last. */
   #toldLobby = 0;
 
@@ -67,6 +70,7 @@ export class RoomView {
 
   /** The snapshot that came with a join. */
   reset(snapshot: Snapshot): void {
+    this.#generation += 1;
     this.#carryOut(this.roster.reset(snapshot, true));
   }
 
@@ -135,16 +139,18 @@ export class RoomView {
   }
 
   #askSnapshot(): void {
-    if (this.#snapshotAsked) return;
-    this.#snapshotAsked = true;
+    const generation = this.#generation;
+    if (this.#snapshotAskedIn === generation) return;
+    this.#snapshotAskedIn = generation;
     this.#deps.membership
       .ask({ case: "getSnapshot", value: {} })
       .then((response) => {
+        if (generation !== this.#generation) return;
         if (response?.result.case === "snapshot") this.#carryOut(this.roster.reset(response.result.value));
       })
       .catch(() => undefined)
       .finally(() => {
-        this.#snapshotAsked = false;
+        if (this.#snapshotAskedIn === generation) this.#snapshotAskedIn = undefined;
       });
   }
 

@@ -112,10 +112,12 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
     this.#resume = undefined;
     this.#attempt = 0;
     this.#giveUpAtMs = this.#clock.monoMs() + this.#options.connectTimeoutMs;
-    this.#first = Promise.withResolvers<void>();
+    const first = Promise.withResolvers<void>();
+    this.#first = first;
     this.#setState("connecting");
+    // It may end at once.
     this.#open();
-    return this.#first.promise;
+    return first.promise;
   }
 
   /** Rejects with the server's error, `request-timeout`, `connection-lost` when it could not be resumed, or why the connection ended. */
@@ -365,10 +367,13 @@ export class SignalLink extends TypedEmitter<LinkEvents> {
     if (expiresAtUnixMs === 0 || typeof this.#tokenSource !== "function") return;
     const leftMs = Math.max(0, expiresAtUnixMs - serverNowUnixMs);
     const source = this.#tokenSource;
+    const socket = this.#socket;
     this.#timers.refresh = this.#clock.after(Math.min(longestTimerMs, leftMs * refreshAfterPart), () => {
       readToken(source).then(
         (token) => {
-          if (this.#isEstablished) this.#sendFrame({ frame: { case: "refreshToken", value: { token } } });
+          // A new socket has had a token of its own, perhaps of somebody else.
+          if (this.#isEstablished && this.#socket === socket)
+            this.#sendFrame({ frame: { case: "refreshToken", value: { token } } });
         },
         // The server ends the connection when the old one runs out; the reconnect asks again.
         () => undefined,
