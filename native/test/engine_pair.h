@@ -58,4 +58,22 @@ struct Pair {
   std::vector<std::vector<uint8_t>> payloads;
 };
 
+// The first `count` packets came as the slot's, in order, with its own extensions.
+inline void check_forwarded(Pair& pair, size_t count) {
+  CHECK(pair.subscriber.rtp.size() >= count);
+  const uint16_t first = pair.subscriber.rtp[0].header.sequence;
+  for (size_t i = 0; i < count; ++i) {
+    const ReceivedRtp& got = pair.subscriber.rtp[i];
+    CHECK_EQ(got.header.ssrc, kSlotSsrc);
+    CHECK_EQ(got.csrc, 77u);
+    CHECK_EQ(got.header.sequence, static_cast<uint16_t>(first + i));
+    CHECK_EQ(got.header.payload_type, kVp8);
+    CHECK(got.payload == pair.payloads[i]);
+    const ExtensionValue& mid = got.header.extension(Extension::kMid);
+    CHECK_EQ(mid.size, 1u);
+    CHECK_EQ(got.packet[mid.offset], 's');
+    CHECK_EQ(load16(got.packet.data() + got.header.extension(Extension::kTransportCc).offset), static_cast<uint16_t>(i));
+  }
+}
+
 }  // namespace parley::test
