@@ -34,6 +34,8 @@ interface OpenedSocket {
   readonly handlers: SocketHandlers;
   readonly frames: ClientFrame[];
   isOpen: boolean;
+  /** Its connect frame has been answered: until then nothing else is sent. */
+  isAttached: boolean;
 }
 
 /** Lets everything that was promised happen. */
@@ -115,6 +117,10 @@ export class FakeServer {
   tokenExpiresAtUnixMs = 0;
   /** Refuses the next connects with this. */
   refusal: ErrorName | undefined;
+  /** Why a request is refused, by a test that keeps the state of rooms itself. */
+  refuses: (request: RoomRequest) => ErrorName | undefined = () => undefined;
+  /** A request has been carried out. */
+  done: (request: RoomRequest) => void = () => undefined;
   /** What becomes of slots that are bound while the session is open. */
   bindError: ErrorName | undefined;
   /** Errors for the next requests of a kind ("join"), or of a kind for a session ("openSession pub"). */
@@ -141,7 +147,7 @@ export class FakeServer {
   }
 
   accept(handlers: SocketHandlers): { send(data: Uint8Array | string): void; close(): void } {
-    const socket: OpenedSocket = { handlers, frames: [], isOpen: false };
+    const socket: OpenedSocket = { handlers, frames: [], isOpen: false, isAttached: false };
     this.sockets.push(socket);
     this.#world.clock.after(50, () => {
       if (!this.isReachable) handlers.closed(1006);
@@ -188,7 +194,7 @@ export class FakeServer {
   keep(frame: ServerFrameInit): void {
     this.#seq += 1;
     this.#kept.push({ seq: this.#seq, frame });
-    this.#deliver(this.socket, this.#seq, frame);
+    if (this.socket.isAttached) this.#deliver(this.socket, this.#seq, frame);
   }
 
   /** A host lets the one who waits in, or not. */
@@ -285,6 +291,7 @@ export class FakeServer {
       this.bindings.clear();
     }
     this.remembers = true;
+    socket.isAttached = true;
     this.#deliver(socket, 0, {
       case: "connected",
       value: {
@@ -307,12 +314,13 @@ export class FakeServer {
     const { value } = request.method;
     const named = value !== undefined && "session" in value ? `${kind} ${value.session}` : kind;
     const key = this.requestErrors.has(named) ? named : kind;
-    const failure = this.requestErrors.get(key);
+    const failure = this.requestErrors.get(key) ?? this.refuses(request);
     if (failure !== undefined) {
       this.requestErrors.delete(key);
       this.keep({ case: "response", value: { requestId, result: { case: "error", value: wireErrorOf(failure) } } });
       return;
     }
+    this.done(request);
     this.keep({ case: "response", value: { requestId, result: { case: "room", value: this.#answer(request) } } });
   }
 

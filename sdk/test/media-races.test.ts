@@ -152,6 +152,42 @@ test("[SIG-4] unpublished while the join that carries it is under way: it is tak
   );
 });
 
+test("[SIG-4] all is taken back while the answer to its offer cannot be taken: the server has nothing left of it", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const publishing = room.localParticipant.setScreenShareEnabled(true);
+  await world.advance(300);
+  await publishing;
+  FakePeerConnection.answersRefused = 2;
+  world.server.restart();
+  await joinsSent(world, 2);
+  const off = outcome(room.localParticipant.setScreenShareEnabled(false));
+  await world.advance(2_000);
+  assert.equal(off.value(), "done");
+  assert.ok(requestsTo(world, "r").slice(-2).includes("closeSession"));
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 1);
+});
+
+test("[SIG-4] unmuted while the server has lost the session: the next one says so, and nobody is told of an error", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const publishing = room.localParticipant.setMicrophoneEnabled(true);
+  await world.advance(300);
+  await publishing;
+  const muting = room.localParticipant.setMicrophoneEnabled(false);
+  await world.advance(300);
+  await muting;
+  world.server.requestErrors.set("setTrackMuted", "stream-not-found");
+  const unmuting = outcome(room.localParticipant.setMicrophoneEnabled(true));
+  await world.advance(20);
+  world.server.event({ case: "sessionState", value: { session: "pub", state: ClientSessionState.LOST } }, false);
+  await world.advance(1_000);
+  assert.equal(unmuting.value(), "done");
+  assert.equal(room.localParticipant.isMicrophoneEnabled, true);
+  const told = world.server.requests.at(-1)?.method;
+  assert.ok(told?.case === "setTrackMuted" && !told.value.muted, told?.case);
+});
+
 test("what becomes of a slot of the old PeerConnection says nothing of the new one's", async () => {
   const world = new FakeWorld();
   world.server.addParticipant("bob");

@@ -74,6 +74,26 @@ test("a socket that the browser refuses to make fails the connect with its reaso
   assert.equal(room.state, "disconnected");
 });
 
+test("[SIG-5] a fresh token that comes when the connection is another one is not given to that", async () => {
+  const world = new FakeWorld();
+  world.server.tokenExpiresAtUnixMs = world.clock.unixMs() + 100_000;
+  const fresh = Promise.withResolvers<string>();
+  let asked = 0;
+  const room = roomOn(world.platform);
+  const connecting = room.connect("ws://server", () => ((asked += 1) === 1 ? "ann" : fresh.promise), { room: "r" });
+  await world.advance(300);
+  await connecting;
+  await world.advance(85_000);
+  assert.equal(asked, 2);
+  void room.disconnect();
+  const again = room.connect("ws://server", "ben", { room: "r" });
+  await world.advance(300);
+  await again;
+  fresh.resolve("ann again");
+  await world.advance(300);
+  assert.deepEqual(world.server.tokens, ["ann", "ben"]);
+});
+
 test("a room left while the connection is broken is left when it is back", async () => {
   const world = new FakeWorld();
   const client = clientOn(world.platform);

@@ -79,6 +79,8 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   #state: MediaState = "none";
   /** True once an answer has been set on this PeerConnection. */
   #isOpen = false;
+  /** The server may have the session, whatever has become of our PeerConnection. */
+  #isOffered = false;
   #chain: Promise<void> = Promise.resolve();
   /** Grows when the owner takes the session into its own hands; negotiations that began before are void. */
   #epoch = 0;
@@ -196,6 +198,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#releaseRetired();
     this.#release();
     this.#rebuilds = 0;
+    this.#isOffered = false;
     this.#setState("none");
   }
 
@@ -227,6 +230,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#content.build(pc);
     const offerSdp = await this.#offer(pc, {});
     if (generation !== this.#generation) throw sdkError("cancelled");
+    this.#isOffered = true;
     return { session: this.name, offerSdp, sections: this.#content.sections(), ...this.#content.openExtras() };
   }
 
@@ -237,9 +241,9 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const { requests } = this.#deps;
     if (this.#content.isEmpty) {
       // An offer whose sections are all rejected has no BUNDLE group, and browsers refuse it: the session ends instead.
-      const wasOpen = this.#isOpen;
+      const wasOffered = this.#isOffered;
       this.reset();
-      if (wasOpen) await requests.close(this.name);
+      if (wasOffered) await requests.close(this.name);
       return;
     }
     if (this.#pc === undefined || !this.#isOpen) {

@@ -321,8 +321,9 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
         ),
       );
     } catch (error) {
-      // The next join says how it is; one that is under way is corrected when it is done.
-      if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;
+      // There is no such place now. The next offer says how it is; one that is under way is corrected when it is answered.
+      const isGone = error instanceof ParleyError && ["connection-lost", "stream-not-found"].includes(error.code);
+      if (!isGone) throw error;
     }
   }
 
