@@ -32,11 +32,10 @@ function forwarding(seconds: number): readonly Run[] {
   return [100, 500].flatMap((subscribers) =>
     Object.entries(forwardingBars).map(([kind, most]) => {
       const [profile, srtp] = kind.split(" ");
-      const warmup = subscribers === 500 ? " --warmup 100" : "";
       return run(
         `${kind} ${subscribers}`,
         "bench/media.ts",
-        `--profile ${profile} --srtp ${srtp} --subscribers ${subscribers}${warmup} --seconds ${seconds}`,
+        `--profile ${profile} --srtp ${srtp} --subscribers ${subscribers} --seconds ${seconds}`,
         {
           bars: [
             timesFloor(most),
