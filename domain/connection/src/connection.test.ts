@@ -14,6 +14,7 @@ import {
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectionInput, ConnectionOutput } from "./connection-io.ts";
 import { Connection } from "./connection.ts";
+import { toWireError } from "./frames.ts";
 import { readDelivery } from "./delivery.ts";
 import { defaultConnectionPolicy, type ConnectionPolicy } from "./policy.ts";
 
@@ -283,6 +284,54 @@ test("[SIG-6] rooms follow joins, leaves, moves and ends", () => {
   assert.deepEqual([...bench.connection.rooms], ["other"]);
   bench.event({ roomId: "other", event: { case: "removed", value: {} } });
   assert.deepEqual([...bench.connection.rooms], []);
+});
+
+test("[SIG-6] who leaves a room while being moved on from there is not held in the other one", () => {
+  // The move is known before the request, or before its answer.
+  for (const order of ["moved first", "asked first"] as const) {
+    const bench = new Bench().attach();
+    bench.room(1, "join");
+    bench.give({ type: "answered", requestId: 1, result: joined, bufferedBytes: 0 });
+    const moved = (): void => bench.event({ event: { case: "moved", value: { toRoomId: "other" } } });
+    if (order === "moved first") moved();
+    bench.room(2, "leave");
+    if (order === "asked first") moved();
+    assert.deepEqual([...bench.connection.rooms], [], order);
+    const error = toWireError(parleyError("not-in-room"));
+    bench.give({ type: "answered", requestId: 2, result: { ok: false, error }, bufferedBytes: 0 });
+    assert.deepEqual([...bench.connection.rooms], [], order);
+  }
+});
+
+test("[SIG-6] who has seen the move and leaves the old room once more stays in the other one; moved on unseen, it is held nowhere", () => {
+  const bench = new Bench().attach();
+  bench.room(1, "join");
+  bench.give({ type: "answered", requestId: 1, result: joined, bufferedBytes: 0 });
+  bench.event({ event: { case: "moved", value: { toRoomId: "other" } } });
+  bench.frame({ ack: 2n });
+  bench.room(2, "leave");
+  assert.deepEqual([...bench.connection.rooms], ["other"]);
+
+  const unseen = new Bench().attach();
+  unseen.room(1, "join");
+  unseen.give({ type: "answered", requestId: 1, result: joined, bufferedBytes: 0 });
+  unseen.event({ event: { case: "moved", value: { toRoomId: "other" } } });
+  unseen.event({ roomId: "other", event: { case: "moved", value: { toRoomId: "third" } } });
+  assert.deepEqual([...unseen.connection.rooms], ["third"]);
+  unseen.room(2, "leave");
+  assert.deepEqual([...unseen.connection.rooms], []);
+});
+
+test("[SIG-6] who was moved, and leaves the old room that was joined again meanwhile, stays in the other one", () => {
+  const bench = new Bench().attach();
+  bench.room(1, "join");
+  bench.give({ type: "answered", requestId: 1, result: joined, bufferedBytes: 0 });
+  bench.room(2, "join");
+  bench.event({ event: { case: "moved", value: { toRoomId: "other" } } });
+  bench.give({ type: "answered", requestId: 2, result: joined, bufferedBytes: 0 });
+  bench.room(3, "leave");
+  bench.give({ type: "answered", requestId: 3, result: { ok: true, response: new Uint8Array() }, bufferedBytes: 0 });
+  assert.deepEqual([...bench.connection.rooms], ["other"]);
 });
 
 test("[SIG-1] violations end the connection: a second connect, an impossible acknowledgement, request 0", () => {

@@ -52,6 +52,8 @@ export class Connection {
   readonly #data: TokenBucket;
   readonly #budget: UserBudget;
   readonly #rooms = new Set<string>();
+  /** Moves that the client has not acknowledged, by the room it was in: what it asks of that room may be meant for the other one. */
+  readonly #unseenMoves = new Map<string, { readonly toRoomId: string; readonly seq: number }>();
   /** Requests that wait for their answer, with their room and what they do. */
   readonly #pending = new Map<number, { readonly roomId: string; readonly method: RoomRequest["method"]["case"] }>();
   #state: "detached" | "attached" | "ended" = "detached";
@@ -175,6 +177,7 @@ export class Connection {
       },
     });
     if (resumeAfter === undefined) return;
+    this.#seen(resumeAfter);
     for (const frame of this.#kept.since(resumeAfter) ?? []) this.#outputs.push({ type: "send", bytes: frame.bytes });
   }
 
@@ -184,6 +187,7 @@ export class Connection {
       this.#violate(parleyError("bad-frame", "An acknowledgement of what was never sent."), nowMs);
       return;
     }
+    this.#seen(Number(frame.ack));
     switch (frame.frame.case) {
       case "connect":
         this.#violate(parleyError("bad-frame", "A second connect frame."), nowMs);
@@ -227,6 +231,7 @@ export class Connection {
     }
     if (request.method.case !== "room") return;
     const room = request.method.value;
+    if (room.method.case === "leave") this.#leaveWhereMoved(room.roomId);
     this.#pending.set(requestId, { roomId: room.roomId, method: room.method.case });
     const deadlineMs = request.deadlineMs === 0 ? this.#policy.defaultDeadlineMs : request.deadlineMs;
     const deadlineAtMs = nowMs + Math.min(deadlineMs, this.#policy.maxDeadlineMs);
@@ -305,9 +310,32 @@ export class Connection {
     const { membership } = delivery;
     if (membership !== undefined) {
       this.#rooms.delete(membership.roomId);
-      if (membership.type === "moved") this.#rooms.add(membership.toRoomId);
+      if (membership.type === "moved") this.#onMoved(membership.roomId, membership.toRoomId);
     }
     this.#keepAndSend(encodeEventFrame(this.#kept.nextSeq, delivery.event), bufferedBytes, nowMs);
+  }
+
+  /** Who is leaving is not held in the room that it is moved to: nobody announces it there, and its owner lets it go. */
+  #onMoved(fromRoomId: string, toRoomId: string): void {
+    if (this.#rooms.has(toRoomId)) return;
+    for (const { roomId, method } of this.#pending.values()) {
+      if (method === "leave" && roomId === fromRoomId) return;
+    }
+    this.#rooms.add(toRoomId);
+    this.#unseenMoves.set(fromRoomId, { toRoomId, seq: this.#kept.nextSeq });
+  }
+
+  /** The client leaves a room from which it has been moved, perhaps on and on, and does not know that yet. */
+  #leaveWhereMoved(roomId: string): void {
+    if (this.#rooms.has(roomId)) return;
+    const move = this.#unseenMoves.get(roomId);
+    if (move === undefined) return;
+    this.#unseenMoves.delete(roomId);
+    if (!this.#rooms.delete(move.toRoomId)) this.#leaveWhereMoved(move.toRoomId);
+  }
+
+  #seen(upToSeq: number): void {
+    for (const [roomId, { seq }] of this.#unseenMoves) if (seq <= upToSeq) this.#unseenMoves.delete(roomId);
   }
 
   #keepAndSend(bytes: Uint8Array, bufferedBytes: number, nowMs: number): void {
