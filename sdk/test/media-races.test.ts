@@ -188,6 +188,81 @@ test("[SIG-4] unmuted while the server has lost the session: the next one says s
   assert.ok(told?.case === "setTrackMuted" && !told.value.muted, told?.case);
 });
 
+test("[SIG-4] what was published before its session was lost and is refused after that: an event, and nothing stays behind", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const failed: string[] = [];
+  room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
+  const publishing = room.localParticipant.setCameraEnabled(true);
+  await world.advance(300);
+  await publishing;
+  world.server.requestErrors.set("openSession pub", "permission-denied");
+  world.server.event({ case: "sessionState", value: { session: "pub", state: ClientSessionState.LOST } }, false);
+  await world.advance(1_000);
+  assert.deepEqual(failed, ["camera permission-denied"]);
+  assert.equal(room.localParticipant.getPublication("camera"), undefined);
+  assert.equal(world.peers.filter(({ closed }) => !closed).length, 1);
+});
+
+test("[SIG-4] an ICE restart that finds the PeerConnection lost opens the next one, and fails: it is tried again", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const publishing = room.localParticipant.setMicrophoneEnabled(true);
+  await world.advance(300);
+  await publishing;
+  world.server.requestErrors.set("openSession pub", "no-media-node");
+  world.networkChanged(true);
+  world.peers[1]?.setState("failed");
+  await world.advance(3_000);
+  assert.equal(world.server.requestErrors.size, 0);
+  const open = world.peers.filter(({ closed }) => !closed);
+  assert.deepEqual(
+    open.map(({ connectionState }) => connectionState),
+    ["connected", "connected"],
+  );
+});
+
+test("a screen, or a camera, that opens in the very moment in which we leave is closed", async () => {
+  for (let pause = 0; pause < 16; pause += 1) {
+    const world = new FakeWorld();
+    const room = await joined(world);
+    const calls = [room.localParticipant.setScreenShareEnabled(true), room.localParticipant.setCameraEnabled(true)];
+    const outcomes = calls.map(outcome);
+    await turns(pause);
+    void room.disconnect();
+    await world.advance(1_000);
+    assert.deepEqual(
+      outcomes.map(({ value }) => value()),
+      ["cancelled", "cancelled"],
+      `after ${pause} turns`,
+    );
+    assert.ok(
+      world.devices.opened.every(({ readyState }) => readyState === "ended"),
+      `after ${pause} turns`,
+    );
+    assert.equal(room.localParticipant.getPublication("screen"), undefined, `after ${pause} turns`);
+  }
+});
+
+test("[SIG-4] what was published before a move and is refused after it: an event, and nothing stays behind", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const failed: string[] = [];
+  room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
+  const publishing = room.localParticipant.setCameraEnabled(true);
+  await world.advance(300);
+  await publishing;
+  world.server.requestErrors.set("openSession pub", "permission-denied");
+  tellMoved(world, "r", "other");
+  await world.advance(1_000);
+  assert.deepEqual(failed, ["camera permission-denied"]);
+  assert.equal(world.devices.opened[0]?.readyState, "ended");
+  const again = outcome(room.localParticipant.setCameraEnabled(true));
+  await world.advance(1_000);
+  assert.equal(again.value(), "done");
+  assert.equal(room.localParticipant.publications.size, 1);
+});
+
 test("what becomes of a slot of the old PeerConnection says nothing of the new one's", async () => {
   const world = new FakeWorld();
   world.server.addParticipant("bob");

@@ -29,9 +29,13 @@ interface ServedRoom {
 
 /** Where the server has us, and what we publish there, by what it has answered. */
 class ServedRooms {
-  readonly rooms = new Map<string, ServedRoom>([["r", { sessions: new Set(["sub"]), tracks: new Map() }]]);
+  readonly rooms = new Map<string, ServedRoom>();
+  #connection = 0;
 
-  refuses({ roomId, method }: RoomRequest): ErrorName | undefined {
+  /** `connection`: which one asks. Another one is nobody yet. */
+  refuses({ roomId, method }: RoomRequest, connection: number): ErrorName | undefined {
+    if (connection !== this.#connection) this.rooms.clear();
+    this.#connection = connection;
     const room = this.rooms.get(roomId);
     if (method.case === "join") return room === undefined ? undefined : "already-in-room";
     if (room === undefined) return "not-in-room";
@@ -80,7 +84,15 @@ class ServedRooms {
 }
 
 const passingErrors: readonly ErrorName[] = ["unavailable", "rate-limited", "no-media-node"];
-const kinds = ["join", "openSession", "updateSession", "bindSlots", "setTrackMuted", "closeSession"];
+const kinds = [
+  "join",
+  "openSession pub",
+  "openSession sub",
+  "updateSession",
+  "bindSlots",
+  "setTrackMuted",
+  "closeSession",
+];
 
 class Storm {
   readonly #random: SeededRandom;
@@ -102,9 +114,10 @@ class Storm {
 
   async run(): Promise<void> {
     const world = this.#world;
+    const { server } = world;
+    server.refuses = (request) => this.#served.refuses(request, server.connections);
+    server.done = (request) => this.#served.done(request);
     const room = await joined(world);
-    world.server.refuses = (request) => this.#served.refuses(request);
-    world.server.done = (request) => this.#served.done(request);
     for (let step = 0; step < stepsPerRun; step += 1) {
       this.#blow(room);
       if (this.#random.chance(0.5)) await turns(this.#random.below(12));
@@ -114,6 +127,11 @@ class Storm {
     FakePeerConnection.answersRefused = 0;
     world.server.isReachable = true;
     await world.advance(45_000);
+    if (room.state === "disconnected") {
+      assert.ok(world.peers.every(({ closed }) => closed));
+      this.#connect(room);
+      await world.advance(2_000);
+    }
     this.#compare(room);
     const last = outcome(room.localParticipant.setMicrophoneEnabled(true));
     await world.advance(2_000);
@@ -143,6 +161,9 @@ class Storm {
       () => this.#lose(),
       () => this.#note("forgotten", () => this.#forget()),
       () => this.#note("cut", () => server.cut()),
+      () => this.#call("disconnect", room.disconnect()),
+      () => this.#connect(room),
+      () => this.#connect(room),
       () => {
         this.#note("restart", () => {
           this.#served.rooms.clear();
@@ -152,7 +173,10 @@ class Storm {
       () => this.#note(`reachable ${on}`, () => (server.isReachable = on)),
       () => this.#note("network", () => this.#world.networkChanged(true)),
       () => {
-        const [kind, error] = [this.#random.pick(kinds), this.#random.pick(passingErrors)];
+        const kind = this.#random.pick(kinds);
+        const error = this.#random.pick(
+          kind === "openSession pub" ? [...passingErrors, "permission-denied" as const] : passingErrors,
+        );
         this.#note(`${kind}: ${error}`, () => server.requestErrors.set(kind, error));
       },
       () => this.#note("an answer refused", () => (FakePeerConnection.answersRefused += 1)),
@@ -169,6 +193,10 @@ class Storm {
   #call(name: string, promise: Promise<unknown>): void {
     this.#log.push(`${this.#world.clock.monoMs()} ${name}`);
     this.#calls.push({ name, outcome: outcome(promise) });
+  }
+
+  #connect(room: Room): void {
+    if (room.state === "disconnected") this.#call("connect", room.connect("ws://server", "token", { room: "r" }));
   }
 
   #move(): void {

@@ -28,6 +28,8 @@ export interface SessionContent {
   readonly isTakenOver: boolean;
   /** The retired PeerConnection is closed. */
   released(): void;
+  /** The server refuses, for good, what it had before; the PeerConnection is closed. */
+  refused(reason: ParleyError): void;
   /** Whether packets should be coming in all the time now. `sentPackets`: since the last look; undefined: the browser does not tell. */
   expectsPackets(sentPackets: number | undefined): boolean;
 }
@@ -178,12 +180,19 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     // Also when the answer to a join could not be taken.
     this.#release();
     this.#setState("lost");
-    this.#setTimer("rebuild", pauseMs, () => {
-      const epoch = this.#epoch;
-      this.negotiate().catch((error: unknown) => {
-        if (epoch === this.#epoch && (!(error instanceof ParleyError) || error.retryable)) this.#lost();
-      });
-    });
+    // What becomes of a failure: see #openNow, for another one may be there first.
+    this.#setTimer("rebuild", pauseMs, () => void this.negotiate().catch(() => undefined));
+  }
+
+  #onRebuildFailed(error: unknown): void {
+    if (!(error instanceof ParleyError) || error.retryable) {
+      this.#lost();
+      return;
+    }
+    // By another rebuild.
+    if (error.code === "cancelled") return;
+    this.reset();
+    this.#content.refused(error);
   }
 
   /** The content has found that nothing of the retired PeerConnection is needed any more. */
@@ -247,11 +256,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
       return;
     }
     if (this.#pc === undefined || !this.#isOpen) {
-      const request = await this.#prepareNow();
-      if (epoch !== this.#epoch) throw sdkError("cancelled");
-      const answer = await this.unlessGone(requests.open(request));
-      if (epoch !== this.#epoch) throw sdkError("cancelled");
-      await this.accept(answer);
+      await this.#openNow(epoch);
       return;
     }
     const generation = this.#generation;
@@ -265,6 +270,21 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
       if (generation === this.#generation) await this.accept(answer);
     } catch (error) {
       if (generation === this.#generation) await this.#onUpdateRefused(pc, error);
+    }
+  }
+
+  /** Whoever came to do it: when it was to replace a PeerConnection that is lost, it is tried until it succeeds. */
+  async #openNow(epoch: number): Promise<void> {
+    const wasLost = this.#state === "lost";
+    try {
+      const request = await this.#prepareNow();
+      if (epoch !== this.#epoch) throw sdkError("cancelled");
+      const answer = await this.unlessGone(this.#deps.requests.open(request));
+      if (epoch !== this.#epoch) throw sdkError("cancelled");
+      await this.accept(answer);
+    } catch (error) {
+      if (wasLost && epoch === this.#epoch) this.#onRebuildFailed(error);
+      throw error;
     }
   }
 

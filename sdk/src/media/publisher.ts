@@ -33,6 +33,8 @@ export interface PublisherEvents {
   placed: readonly [track: OutgoingTrack];
   /** It was muted or unmuted after the offer was made that has been answered now: the server has the wrong word. */
   outdated: readonly [track: OutgoingTrack];
+  /** It had a place, and is refused another one. */
+  rejected: readonly [track: OutgoingTrack, reason: ParleyError];
 }
 
 /** For so many packets there is feedback within a look's time. */
@@ -170,9 +172,12 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     const pauseMs = retryPausesMs[Math.min(this.#refusals, retryPausesMs.length - 1)] ?? 0;
     this.#refusals += 1;
     const isOver = !reason.retryable || this.#refusals > retryPausesMs.length;
-    const waiting = this.#entries.filter(({ outgoing, removed }) => outgoing.streamId === 0 && !removed);
+    const { isOpen } = this.session;
+    const waiting = this.#entries.filter(({ outgoing, removed }) => !removed && (outgoing.streamId === 0 || !isOpen));
     const rejected = waiting.filter(({ wasPlaced }) => !reason.retryable || (isOver && wasPlaced !== true));
     for (const entry of rejected) this.#reject(entry, reason);
+    // Nothing is left to carry.
+    if (this.isEmpty && !isOpen) this.session.reset();
     if (waiting.length === rejected.length) this.#refusals = 0;
     else this.session.later(Math.max(pauseMs, reason.retryAfterMs), () => this.offer());
   }
@@ -247,6 +252,10 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
 
   released(): void {}
 
+  refused(reason: ParleyError): void {
+    for (const entry of [...this.#entries]) this.#reject(entry, reason);
+  }
+
   expectsPackets(sentPackets: number | undefined): boolean {
     if (sentPackets !== undefined) return sentPackets >= feedbackPackets;
     return this.#entries.some(({ outgoing: { track, muted }, removed }) => !removed && track !== null && !muted);
@@ -269,6 +278,7 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     stop(entry);
     entry.placed.reject(reason);
     this.#forgetRemoved();
+    if (entry.wasPlaced === true) this.emit("rejected", entry.outgoing, reason);
   }
 
   /** But for what the PeerConnection still carries. */

@@ -182,6 +182,9 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
     for (const slot of this.#retired.splice(0)) this.#letGo(slot);
   }
 
+  /** Without permission to subscribe there is nothing to receive. */
+  refused(): void {}
+
   expectsPackets(): boolean {
     return this.#options.expectsMedia();
   }

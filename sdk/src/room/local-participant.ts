@@ -67,6 +67,10 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
     deps.publisher?.on("outdated", (outgoing) => {
       this.#tellMuted(outgoing, outgoing.muted).catch(() => undefined);
     });
+    deps.publisher?.on("rejected", (outgoing, reason) => {
+      const publication = [...this.#all].find((one) => one.outgoing === outgoing);
+      if (publication !== undefined) this.#onRefused(publication, reason);
+    });
   }
 
   get publications(): ReadonlyMap<string, LocalPublication> {
@@ -132,6 +136,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
       if ("contentHint" in video) video.contentHint = "detail";
       try {
         const origin = { reopen: undefined, isOurs: true };
+        if (turn !== this.#turn) throw sdkError("cancelled");
         const publishing = [this.#publish({ track: video, ...origin }, { ...publish, source: "screen" })];
         if (audio !== undefined)
           publishing.push(this.#publish({ track: audio, ...origin }, { ...publish, source: "screen-audio" }));
@@ -232,6 +237,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
       if (!enabled) return undefined;
       const track = await this.#opened(source, turn, open, (opened) => opened.stop());
       try {
+        if (turn !== this.#turn) throw sdkError("cancelled");
         return await this.#publish({ track, reopen: open, isOurs: true }, { ...publish, source });
       } catch (error) {
         track.stop();
