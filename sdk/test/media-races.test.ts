@@ -244,6 +244,19 @@ test("a screen, or a camera, that opens in the very moment in which we leave is 
   }
 });
 
+test("[SIG-4] an answer that the PeerConnection refuses, then a refusal for good: the server has nothing left of it", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  FakePeerConnection.answersRefused = 1;
+  const publishing = outcome(room.localParticipant.setMicrophoneEnabled(true));
+  await world.advance(300);
+  assert.equal(FakePeerConnection.answersRefused, 0);
+  world.server.requestErrors.set("openSession pub", "permission-denied");
+  await world.advance(2_000);
+  assert.equal(publishing.value(), "permission-denied");
+  assert.equal(requestsTo(world, "r").at(-1), "closeSession");
+});
+
 test("[SIG-4] what was published before a move and is refused after it: an event, and nothing stays behind", async () => {
   const world = new FakeWorld();
   const room = await joined(world);

@@ -191,7 +191,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     }
     // By another rebuild.
     if (error.code === "cancelled") return;
-    this.reset();
+    this.end();
     this.#content.refused(error);
   }
 
@@ -209,6 +209,13 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#rebuilds = 0;
     this.#isOffered = false;
     this.#setState("none");
+  }
+
+  /** As {@link reset}, and the server is told, which may have the session from an offer before. */
+  end(): void {
+    const wasOffered = this.#isOffered;
+    this.reset();
+    if (wasOffered) this.#deps.requests.close(this.name).catch(() => undefined);
   }
 
   // ---- negotiation ----
