@@ -12,6 +12,12 @@ export async function joined(world: FakeWorld, options: Parameters<typeof roomOn
   return room;
 }
 
+/** What a call resolves with that needs some way to the server and back. */
+export async function done<T>(world: FakeWorld, call: Promise<T>): Promise<T> {
+  await world.advance(300);
+  return await call;
+}
+
 /** Lets so many turns of promises pass. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await Promise.resolve();

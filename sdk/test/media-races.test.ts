@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 import { ClientSessionState, Source } from "@parley/protocol";
 import { FakePeerConnection, FakeTrack } from "./fake-media.ts";
 import { FakeWorld } from "./fake-world.ts";
-import { joined, joinsSent, outcome, requestsTo, tellMoved, turns } from "./joined-room.ts";
+import { done, joined, joinsSent, outcome, requestsTo, tellMoved, turns } from "./joined-room.ts";
 
 /** Joins, moves and new PeerConnections that come while tracks are published, muted, taken back or received. */
 
@@ -33,9 +33,7 @@ test("[SIG-4] an offer that waits for a join waits for the next one as well, whe
 test("[SIG-4] an answer of a join that the PeerConnection refuses: a new one, and what waits is published", async () => {
   const world = new FakeWorld();
   const room = await joined(world);
-  const publishing = room.localParticipant.setMicrophoneEnabled(true);
-  await world.advance(300);
-  await publishing;
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
   FakePeerConnection.answersRefused = 2;
   world.server.restart();
   await world.advance(3_000);
@@ -54,9 +52,7 @@ test("[SIG-4] the camera is switched off while we are moved, however far that ha
   for (const pause of [0, 1, 2, 3, 4, 5, 6, 8]) {
     const world = new FakeWorld();
     const room = await joined(world);
-    const publishing = room.localParticipant.setCameraEnabled(true);
-    await world.advance(300);
-    await publishing;
+    await done(world, room.localParticipant.setCameraEnabled(true));
     const off = outcome(room.localParticipant.setCameraEnabled(false));
     await turns(pause);
     tellMoved(world, "r", "other");
@@ -75,13 +71,9 @@ test("[SIG-4] muted, or unmuted, while the join is under way: the server hears o
   for (const muted of [true, false]) {
     const world = new FakeWorld();
     const room = await joined(world);
-    const publishing = room.localParticipant.setMicrophoneEnabled(true);
-    await world.advance(300);
-    await publishing;
+    await done(world, room.localParticipant.setMicrophoneEnabled(true));
     if (!muted) {
-      const muting = room.localParticipant.setMicrophoneEnabled(false);
-      await world.advance(300);
-      await muting;
+      await done(world, room.localParticipant.setMicrophoneEnabled(false));
     }
     world.server.restart();
     await joinsSent(world, 2);
@@ -155,9 +147,7 @@ test("[SIG-4] unpublished while the join that carries it is under way: it is tak
 test("[SIG-4] all is taken back while the answer to its offer cannot be taken: the server has nothing left of it", async () => {
   const world = new FakeWorld();
   const room = await joined(world);
-  const publishing = room.localParticipant.setScreenShareEnabled(true);
-  await world.advance(300);
-  await publishing;
+  await done(world, room.localParticipant.setScreenShareEnabled(true));
   FakePeerConnection.answersRefused = 2;
   world.server.restart();
   await joinsSent(world, 2);
@@ -171,12 +161,8 @@ test("[SIG-4] all is taken back while the answer to its offer cannot be taken: t
 test("[SIG-4] unmuted while the server has lost the session: the next one says so, and nobody is told of an error", async () => {
   const world = new FakeWorld();
   const room = await joined(world);
-  const publishing = room.localParticipant.setMicrophoneEnabled(true);
-  await world.advance(300);
-  await publishing;
-  const muting = room.localParticipant.setMicrophoneEnabled(false);
-  await world.advance(300);
-  await muting;
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
+  await done(world, room.localParticipant.setMicrophoneEnabled(false));
   world.server.requestErrors.set("setTrackMuted", "stream-not-found");
   const unmuting = outcome(room.localParticipant.setMicrophoneEnabled(true));
   await world.advance(20);
@@ -193,9 +179,7 @@ test("[SIG-4] what was published before its session was lost and is refused afte
   const room = await joined(world);
   const failed: string[] = [];
   room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
-  const publishing = room.localParticipant.setCameraEnabled(true);
-  await world.advance(300);
-  await publishing;
+  await done(world, room.localParticipant.setCameraEnabled(true));
   world.server.requestErrors.set("openSession pub", "permission-denied");
   world.server.event({ case: "sessionState", value: { session: "pub", state: ClientSessionState.LOST } }, false);
   await world.advance(1_000);
@@ -207,9 +191,7 @@ test("[SIG-4] what was published before its session was lost and is refused afte
 test("[SIG-4] an ICE restart that finds the PeerConnection lost opens the next one, and fails: it is tried again", async () => {
   const world = new FakeWorld();
   const room = await joined(world);
-  const publishing = room.localParticipant.setMicrophoneEnabled(true);
-  await world.advance(300);
-  await publishing;
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
   world.server.requestErrors.set("openSession pub", "no-media-node");
   world.networkChanged(true);
   world.peers[1]?.setState("failed");
@@ -262,9 +244,7 @@ test("[SIG-4] what was published before a move and is refused after it: an event
   const room = await joined(world);
   const failed: string[] = [];
   room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
-  const publishing = room.localParticipant.setCameraEnabled(true);
-  await world.advance(300);
-  await publishing;
+  await done(world, room.localParticipant.setCameraEnabled(true));
   world.server.requestErrors.set("openSession pub", "permission-denied");
   tellMoved(world, "r", "other");
   await world.advance(1_000);

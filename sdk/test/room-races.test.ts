@@ -6,7 +6,7 @@ import { clientOn } from "../src/room/link-client.ts";
 import { roomOn } from "../src/room/own-room.ts";
 import { FakePeerConnection } from "./fake-media.ts";
 import { FakeWorld } from "./fake-world.ts";
-import { joined, joinsSent, outcome, requestsTo, tellMoved, turns } from "./joined-room.ts";
+import { done, joined, joinsSent, outcome, requestsTo, tellMoved, turns } from "./joined-room.ts";
 
 /** Joins, leaves, moves and breaks of the connection that meet each other. */
 
@@ -252,4 +252,30 @@ test("[SIG-4] a snapshot of the old room that comes after the move is none of th
   assert.deepEqual([...room.remoteParticipants.keys()], []);
   void room.disconnect();
   await world.advance(100);
+});
+
+test("[SIG-4] moved on before the first move is done, however far it has come: both directions are open in the last room", async () => {
+  // Up to the offer, the request on its way, the answer being set.
+  for (const pause of [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, "the answer"] as const) {
+    const world = new FakeWorld();
+    const room = await joined(world);
+    await done(world, room.localParticipant.setMicrophoneEnabled(true));
+    tellMoved(world, "r", "away");
+    if (pause === "the answer") await world.advance(40);
+    else await turns(pause);
+    tellMoved(world, "away", "home");
+    await world.advance(1_000);
+    const open = world.peers.filter(({ closed }) => !closed);
+    assert.deepEqual(
+      open.map(({ connectionState }) => connectionState),
+      ["connected", "connected"],
+      `after ${pause} turns`,
+    );
+    const atHome = world.server.requests.flatMap(({ roomId, method }) =>
+      roomId === "home" && method.case === "openSession" ? [(method.value as { session: string }).session] : [],
+    );
+    assert.deepEqual(atHome.toSorted(), ["pub", "sub"], `after ${pause} turns`);
+    assert.equal(room.localParticipant.publications.size, 1, `after ${pause} turns`);
+    await room.disconnect();
+  }
 });

@@ -467,41 +467,6 @@ test("[SIG-4] what was asked of the room before a move may fail there; we are in
   assert.equal(world.server.joins, 1, "it joined again");
 });
 
-test("[SIG-4] moved on before the first move is done, however far it has come: both directions are open in the last room", async () => {
-  // Up to the offer, the request on its way, the answer being set.
-  for (const pause of [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, "the answer"] as const) {
-    const world = new FakeWorld();
-    const room = await joined(world);
-    const publishing = room.localParticipant.setMicrophoneEnabled(true);
-    await world.advance(300);
-    await publishing;
-    const moved = (from: string, toRoomId: string): void => {
-      const joinedThere = { participantId: `me-${toRoomId}`, snapshot: { room: { roomId: toRoomId }, revision: 1n } };
-      world.server.keep({
-        case: "event",
-        value: { roomId: from, event: { case: "moved", value: { toRoomId, joined: joinedThere } } },
-      });
-    };
-    moved("r", "away");
-    if (pause === "the answer") await world.advance(40);
-    else for (let turn = 0; turn < pause; turn += 1) await Promise.resolve();
-    moved("away", "home");
-    await world.advance(1_000);
-    const open = world.peers.filter(({ closed }) => !closed);
-    assert.deepEqual(
-      open.map(({ connectionState }) => connectionState),
-      ["connected", "connected"],
-      `after ${pause} turns`,
-    );
-    const atHome = world.server.requests.flatMap(({ roomId, method }) =>
-      roomId === "home" && method.case === "openSession" ? [(method.value as { session: string }).session] : [],
-    );
-    assert.deepEqual(atHome.toSorted(), ["pub", "sub"], `after ${pause} turns`);
-    assert.equal(room.localParticipant.publications.size, 1, `after ${pause} turns`);
-    await room.disconnect();
-  }
-});
-
 test("speakers, quality, mute by host, hands", async () => {
   const world = new FakeWorld();
   const bob = world.server.addParticipant("bob");

@@ -11,7 +11,7 @@ import { SdkPage } from "../sdk-stage.ts";
 const limit = { timeout: 120_000 };
 /** From the second move to pictures on both sides. */
 const backDeadlineMs = 5_000;
-/** Between the two moves: nothing of the first is done, its offers are on their way, its connections are being made, it is done. */
+/** Between the two moves, in a real browser's time: nothing of the first is done, its offers are on their way, its connections are being made, it is done. */
 const pausesMs = [0, 5, 15, 30, 50, 80, 120, 200, 400];
 
 let server: ParleyProcess;
