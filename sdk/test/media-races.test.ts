@@ -272,3 +272,71 @@ test("what becomes of a slot of the old PeerConnection says nothing of the new o
   assert.equal(world.peers.filter(({ closed }) => !closed).length, 1);
   assert.deepEqual(failed, []);
 });
+
+test("[SIG-4] a session that ended while the link was broken for long is ended at the server when it is back", async () => {
+  // Published again while a request waits for the link, and while nothing does.
+  for (const againAfterMs of [undefined, 9_000, 10_200, 12_000]) {
+    const world = new FakeWorld();
+    const room = await joined(world);
+    await done(world, room.localParticipant.setCameraEnabled(true));
+    const camera = room.localParticipant.getPublication("camera");
+    assert.ok(camera !== undefined);
+    world.server.isReachable = false;
+    world.server.cut();
+    await world.advance(1_000);
+    const unpublishing = outcome(room.localParticipant.unpublishTrack(camera));
+    // Longer than a request waits.
+    await world.advance(againAfterMs ?? 12_000);
+    assert.equal(unpublishing.value(), againAfterMs === 9_000 ? "pending" : "request-timeout");
+    assert.equal(room.localParticipant.publications.size, 0);
+    const again = againAfterMs === undefined ? undefined : outcome(room.localParticipant.setMicrophoneEnabled(true));
+    world.server.isReachable = true;
+    await world.advance(60_000);
+    assert.equal(world.server.connections, 1, "it was resumed");
+    const asked = requestsTo(world, "r").filter((method) => ["openSession", "closeSession"].includes(method));
+    if (again === undefined) assert.deepEqual(asked, ["openSession", "closeSession"]);
+    else {
+      // A session of that name is wanted again: nothing ends that.
+      assert.equal(again.value(), "done");
+      assert.equal(asked.at(-1), "openSession", asked.join());
+    }
+  }
+});
+
+test("[SIG-4] a server that has no time to end a session is asked again, each time later", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  await done(world, room.localParticipant.setCameraEnabled(true));
+  const camera = room.localParticipant.getPublication("camera");
+  assert.ok(camera !== undefined);
+  const times: number[] = [];
+  world.server.refuses = ({ method }) => {
+    if (method.case !== "closeSession") return undefined;
+    times.push(world.clock.monoMs());
+    return times.length <= 6 ? "unavailable" : undefined;
+  };
+  const unpublishing = outcome(room.localParticipant.unpublishTrack(camera));
+  await world.advance(60_000);
+  assert.equal(unpublishing.value(), "unavailable");
+  // The way takes 50 ms, and time goes in steps of 20 ms.
+  assert.deepEqual(
+    times.slice(1).map((atMs, index) => atMs - (times[index] ?? 0) - 60),
+    [500, 1_000, 2_000, 4_000, 4_000, 4_000],
+  );
+});
+
+test("[SIG-4] what was to end in a room is nobody's business in the next one", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  await done(world, room.localParticipant.setCameraEnabled(true));
+  const camera = room.localParticipant.getPublication("camera");
+  assert.ok(camera !== undefined);
+  world.server.requestErrors.set("closeSession", "unavailable");
+  const unpublishing = outcome(room.localParticipant.unpublishTrack(camera));
+  await world.advance(200);
+  assert.equal(unpublishing.value(), "unavailable");
+  tellMoved(world, "r", "other");
+  await world.advance(30_000);
+  assert.equal(requestsTo(world, "r").filter((method) => method === "closeSession").length, 1);
+  assert.equal(requestsTo(world, "other").filter((method) => method === "closeSession").length, 0);
+});

@@ -239,9 +239,6 @@ class Storm {
     assert.deepEqual([...this.#served.rooms.keys()], [room.id], "we are where the server has us, and nowhere else");
     const served = this.#served.rooms.get(room.id);
     const publications = [...room.localParticipant.publications.values()];
-    // Who was told that taking it back had failed is helped by the media node, which hears nothing of the session any more.
-    const wasTold = this.#calls.some((call) => call.outcome.value() === "request-timeout");
-    if (wasTold && publications.length === 0 && served !== undefined) this.#served.lose(served, "pub");
     assert.deepEqual(
       [...(served?.tracks.values() ?? [])].map(({ source, muted }) => `${source} ${muted}`).toSorted(),
       publications.map(({ source, muted }) => `${sourceToWire(source)} ${muted}`).toSorted(),

@@ -229,6 +229,25 @@ test("a lost node: its sessions are lost, streams keep their ids for who comes b
   assert.equal(bench.valuesOf("bob", "streamUnpublished")[0]?.streamId, streamId);
 });
 
+test("[SIG-4] a session whose client never says that it is over ends with its consent, its streams 10 s later", () => {
+  const { bench, streamId } = pair();
+  const grant = bench.grantOf(publisher);
+  bench.report(grant);
+  // Her connection lives on and is announced; only the PeerConnection is gone.
+  bench.report(grant, { state: SessionState.FAILED });
+  assert.ok(bench.grants.get(grant.sessionId)?.closed, "the node is told to free it");
+  assert.deepEqual(
+    bench.valuesOf("bob", "streamUpdated").at(-1)?.stream?.tracks,
+    [],
+    "nobody is shown a frozen picture",
+  );
+  bench.advance(9_900);
+  assert.equal(bench.valuesOf("bob", "streamUnpublished").length, 0);
+  bench.advance(200);
+  assert.equal(bench.valuesOf("bob", "streamUnpublished")[0]?.streamId, streamId);
+  assert.equal(bench.valuesOf("bob", "participantLeft").length, 0);
+});
+
 test("a session that is opened again under its name replaces the old one, and what it no longer publishes ends at once", () => {
   const { bench, streamId } = pair();
   const [old] = [...bench.grants.values()].filter(publisher);

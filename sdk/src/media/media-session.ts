@@ -4,6 +4,7 @@ import { TypedEmitter } from "../api/emitter.ts";
 import { ParleyError, sdkError } from "../api/error.ts";
 import type { MediaState } from "../api/room-events.ts";
 import { PathWatch } from "./path-watch.ts";
+import { SessionEnding } from "./session-ending.ts";
 import { selectedPair, type StatsEntry } from "./stats.ts";
 import type { OpenSessionInit, SectionInit, SessionRequests } from "./session-requests.ts";
 
@@ -67,6 +68,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   readonly name: string;
   readonly #content: SessionContent;
   readonly #deps: MediaSessionDeps;
+  readonly #ending: SessionEnding;
   #pc: RTCPeerConnection | undefined;
   /** The one before, while it still shows something that the new one does not. */
   #retired: RTCPeerConnection | undefined;
@@ -98,6 +100,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.name = name;
     this.#content = content;
     this.#deps = deps;
+    this.#ending = new SessionEnding(name, deps.clock, deps.requests);
   }
 
   get pc(): RTCPeerConnection | undefined {
@@ -191,7 +194,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     }
     // By another rebuild.
     if (error.code === "cancelled") return;
-    this.end();
+    this.end().catch(() => undefined);
     this.#content.refused(error);
   }
 
@@ -200,8 +203,13 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     if (this.#hasConnected) this.#releaseRetired();
   }
 
-  /** Closes the PeerConnection; what it carried stays in the content. */
+  /** Closes the PeerConnection; what it carried stays in the content. For who leaves the room, or joins it anew: no session is left of before. */
   reset(): void {
+    this.#clear();
+    this.#ending.cancel();
+  }
+
+  #clear(): void {
     this.#epoch += 1;
     this.#drop();
     this.#releaseRetired();
@@ -211,11 +219,11 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#setState("none");
   }
 
-  /** As {@link reset}, and the server is told, which may have the session from an offer before. */
-  end(): void {
+  /** As {@link reset}, and the server is told, which may have the session from an offer before. Settles with the first attempt to. */
+  async end(): Promise<void> {
     const wasOffered = this.#isOffered;
-    this.reset();
-    if (wasOffered) this.#deps.requests.close(this.name).catch(() => undefined);
+    this.#clear();
+    if (wasOffered) await this.#ending.start();
   }
 
   // ---- negotiation ----
@@ -247,6 +255,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const offerSdp = await this.#offer(pc, {});
     if (generation !== this.#generation) throw sdkError("cancelled");
     this.#isOffered = true;
+    this.#ending.cancel();
     return { session: this.name, offerSdp, sections: this.#content.sections(), ...this.#content.openExtras() };
   }
 
@@ -257,9 +266,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const { requests } = this.#deps;
     if (this.#content.isEmpty) {
       // An offer whose sections are all rejected has no BUNDLE group, and browsers refuse it: the session ends instead.
-      const wasOffered = this.#isOffered;
-      this.reset();
-      if (wasOffered) await requests.close(this.name);
+      await this.end();
       return;
     }
     if (this.#pc === undefined || !this.#isOpen) {
