@@ -274,7 +274,7 @@ test("what becomes of a slot of the old PeerConnection says nothing of the new o
 });
 
 test("[SIG-4] a session that ended while the link was broken for long is ended at the server when it is back", async () => {
-  // Published again while a request waits for the link, and while nothing does.
+  // A request waits ten seconds for the link. Published again meanwhile, in the pause after that, and while the next one waits.
   for (const againAfterMs of [undefined, 9_000, 10_200, 12_000]) {
     const world = new FakeWorld();
     const room = await joined(world);
@@ -285,7 +285,6 @@ test("[SIG-4] a session that ended while the link was broken for long is ended a
     world.server.cut();
     await world.advance(1_000);
     const unpublishing = outcome(room.localParticipant.unpublishTrack(camera));
-    // Longer than a request waits.
     await world.advance(againAfterMs ?? 12_000);
     assert.equal(unpublishing.value(), againAfterMs === 9_000 ? "pending" : "request-timeout");
     assert.equal(room.localParticipant.publications.size, 0);
@@ -340,3 +339,60 @@ test("[SIG-4] what was to end in a room is nobody's business in the next one", a
   assert.equal(requestsTo(world, "r").filter((method) => method === "closeSession").length, 1);
   assert.equal(requestsTo(world, "other").filter((method) => method === "closeSession").length, 0);
 });
+
+test("[SIG-4] muted while the link is broken for long: the server hears of it when it is back", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
+  world.server.isReachable = false;
+  world.server.cut();
+  await world.advance(1_000);
+  const muting = outcome(room.localParticipant.setMicrophoneEnabled(false));
+  await world.advance(12_000);
+  assert.equal(muting.value(), "request-timeout");
+  assert.equal(room.localParticipant.isMicrophoneEnabled, false, "nothing is sent all the same");
+  world.server.isReachable = true;
+  await world.advance(60_000);
+  assert.deepEqual(wordsOnMutes(world), [true]);
+});
+
+test("[SIG-4] an unmute that the server has carried out, unlike us, is taken back", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
+  await done(world, room.localParticipant.setMicrophoneEnabled(false));
+  const unmuting = outcome(room.localParticipant.setMicrophoneEnabled(true));
+  await world.advance(20);
+  // It arrives, and its answer does not.
+  world.server.answers = false;
+  await world.advance(100);
+  world.server.answers = true;
+  await world.advance(12_000);
+  assert.equal(unmuting.value(), "request-timeout");
+  assert.equal(room.localParticipant.isMicrophoneEnabled, false);
+  await world.advance(5_000);
+  assert.deepEqual(wordsOnMutes(world), [true, false, true]);
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
+  await world.advance(30_000);
+  assert.deepEqual(wordsOnMutes(world), [true, false, true, false]);
+});
+
+test("[SIG-4] a correction of what a join said of a track is repeated until it arrives", async () => {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  await done(world, room.localParticipant.setMicrophoneEnabled(true));
+  await done(world, room.localParticipant.setMicrophoneEnabled(false));
+  world.server.restart();
+  await joinsSent(world, 2);
+  const unmuting = outcome(room.localParticipant.setMicrophoneEnabled(true));
+  world.server.requestErrors.set("setTrackMuted", "unavailable");
+  await world.advance(2_000);
+  assert.equal(unmuting.value(), "done");
+  // The second one is refused.
+  assert.deepEqual(wordsOnMutes(world), [true, false, false]);
+});
+
+/** What the server was told of tracks that are muted, oldest first. */
+function wordsOnMutes(world: FakeWorld): boolean[] {
+  return world.server.requests.flatMap(({ method }) => (method.case === "setTrackMuted" ? [method.value.muted] : []));
+}

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Clock } from "@parley/foundation";
 import type { RoomRequestSchema } from "@parley/protocol";
 import { ParleyError, sdkError } from "../api/error.ts";
 import type {
@@ -21,11 +22,13 @@ import {
 import type { OutgoingTrack, Publisher } from "../media/publisher.ts";
 import { LocalPublication, type LocalPublicationDeps, type TrackOrigin } from "./local-publication.ts";
 import type { Phase } from "./membership.ts";
+import { MuteReports } from "./mute-reports.ts";
 import { ParticipantState } from "./participant-state.ts";
 
 export type RoomMethod = NonNullable<MessageInitShape<typeof RoomRequestSchema>["method"]>;
 
 export interface LocalParticipantDeps {
+  readonly clock: Clock;
   readonly options: MediaOptions;
   readonly mediaDevices: MediaDevices | undefined;
   /** Undefined: no WebRTC here. */
@@ -53,6 +56,7 @@ const defaultStreams: Readonly<Record<TrackSource, string | undefined>> = {
 export class LocalParticipantState extends ParticipantState implements LocalParticipant {
   readonly isLocal = true;
   readonly #deps: LocalParticipantDeps;
+  readonly #mutes: MuteReports;
   readonly #all = new Set<LocalPublication>();
   /** One at a time per source: two clicks must not open a camera twice. */
   readonly #switching = new Map<TrackSource, Promise<LocalTrackPublication | undefined>>();
@@ -64,9 +68,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   constructor(deps: LocalParticipantDeps) {
     super(undefined);
     this.#deps = deps;
-    deps.publisher?.on("outdated", (outgoing) => {
-      this.#tellMuted(outgoing, outgoing.muted).catch(() => undefined);
-    });
+    this.#mutes = new MuteReports(deps);
     deps.publisher?.on("rejected", (outgoing, reason) => {
       const publication = [...this.#all].find((one) => one.outgoing === outgoing);
       if (publication !== undefined) this.#onRefused(publication, reason);
@@ -211,6 +213,7 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
   /** We have left: what the SDK opened is closed. */
   close(): void {
     this.#turn += 1;
+    this.#mutes.close();
     for (const publication of this.#all) {
       stopOurs(publication);
       void this.#deps.publisher?.unpublish(publication.outgoing);
@@ -311,26 +314,11 @@ export class LocalParticipantState extends ParticipantState implements LocalPart
 
   #publicationDeps(publisher: Publisher): LocalPublicationDeps {
     return {
-      setMuted: (outgoing, muted) => this.#tellMuted(outgoing, muted),
+      setMuted: (outgoing, muted) => this.#mutes.tell(outgoing, muted),
       replace: (outgoing, track) => publisher.replace(outgoing, track),
       onChange: (publication, change) => this.#deps.onMuteChange(publication, change),
       onEnded: (publication) => this.#deps.onEnded(publication),
     };
-  }
-
-  async #tellMuted(outgoing: OutgoingTrack, muted: boolean): Promise<void> {
-    const places = this.#deps.publisher?.placesOf(outgoing) ?? [];
-    try {
-      await Promise.all(
-        places.map(({ streamId, mid }) =>
-          this.#deps.request({ case: "setTrackMuted", value: { streamId, mid, muted } }),
-        ),
-      );
-    } catch (error) {
-      // There is no such place now. The next offer says how it is; one that is under way is corrected when it is answered.
-      const isGone = error instanceof ParleyError && ["connection-lost", "stream-not-found"].includes(error.code);
-      if (!isGone) throw error;
-    }
   }
 
   #outgoingOf(track: MediaStreamTrack, options: TrackPublishOptions): OutgoingTrack {

@@ -259,6 +259,7 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
 
   #makeLocal(): LocalParticipantState {
     return new LocalParticipantState({
+      clock: this.#deps.platform.clock,
       options: this.#deps.options,
       mediaDevices: this.#deps.platform.mediaDevices,
       publisher: this.#media.publisher,
