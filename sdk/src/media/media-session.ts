@@ -194,7 +194,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     }
     // By another rebuild.
     if (error.code === "cancelled") return;
-    this.end().catch(() => undefined);
+    this.end();
     this.#content.refused(error);
   }
 
@@ -219,8 +219,13 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#setState("none");
   }
 
-  /** As {@link reset}, and the server is told, which may have the session from an offer before. Settles with the first attempt to. */
-  async end(): Promise<void> {
+  /** As {@link reset}, and the server is told, which may have the session from an offer before. */
+  end(): void {
+    this.#endNow().catch(() => undefined);
+  }
+
+  /** Settles with the first attempt to tell. */
+  async #endNow(): Promise<void> {
     const wasOffered = this.#isOffered;
     this.#clear();
     if (wasOffered) await this.#ending.start();
@@ -266,7 +271,7 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     const { requests } = this.#deps;
     if (this.#content.isEmpty) {
       // An offer whose sections are all rejected has no BUNDLE group, and browsers refuse it: the session ends instead.
-      await this.end();
+      await this.#endNow();
       return;
     }
     if (this.#pc === undefined || !this.#isOpen) {

@@ -177,7 +177,7 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     const rejected = waiting.filter(({ wasPlaced }) => !reason.retryable || (isOver && wasPlaced !== true));
     for (const entry of rejected) this.#reject(entry, reason);
     // Nothing is left to carry.
-    if (this.isEmpty && !isOpen) this.session.end().catch(() => undefined);
+    if (this.isEmpty && !isOpen) this.session.end();
     if (waiting.length === rejected.length) this.#refusals = 0;
     else this.session.later(Math.max(pauseMs, reason.retryAfterMs), () => this.offer());
   }
