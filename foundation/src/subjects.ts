@@ -29,6 +29,10 @@ export const subjects = {
   roomTransfer: (appId: string, roomId: string): string =>
     `room.${subjectToken(appId)}.${subjectToken(roomId)}.transfer`,
   roomTransferAll: "room.*.*.transfer",
+  /** RoomTransferSettled, to the owner of the room that took participants in. */
+  roomTransferSettled: (appId: string, roomId: string): string =>
+    `room.${subjectToken(appId)}.${subjectToken(roomId)}.settled`,
+  roomTransferSettledAll: "room.*.*.settled",
   /** RoomEventDelivery, to a process that holds connections, for all of them that it concerns. */
   ownerEvent: (ownerId: string): string => `owner.${subjectToken(ownerId)}.event`,
   /** RoomEventDelivery, to whoever holds the connection. */

@@ -78,6 +78,7 @@ export function extendStay(room: RoomState, member: Member, expiresAtUnixMs: num
 /** A refreshed token extends the stay; its permissions hold from the next join on, hosts may have changed them since. */
 function takeGrants(room: RoomState, member: Member, command: RoomCommand, nowMs: number): void {
   member.seenAtMs = nowMs;
+  member.arrivedBy = undefined;
   if (command.localIp !== "" && command.localIp !== member.localIp) {
     member.localIp = command.localIp;
     rememberLater(member.sessions.values());

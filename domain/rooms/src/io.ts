@@ -7,6 +7,7 @@ import type {
   RoomEvent,
   RoomTransfer,
   RoomTransferReply,
+  RoomTransferSettled,
   SessionGrant,
   SessionStatus,
 } from "@parley/protocol";
@@ -24,6 +25,7 @@ export type RoomInput =
   | { readonly type: "connection-gone"; readonly appId: string; readonly connectionId: string }
   | { readonly type: "transfer"; readonly transfer: RoomTransfer; readonly replyTo: ReplyHandle }
   | { readonly type: "transfer-answered"; readonly transferId: string; readonly reply: RoomTransferReply | undefined }
+  | { readonly type: "transfer-settled"; readonly settled: RoomTransferSettled }
   /** A grant that a media node still holds, after this process started. */
   | { readonly type: "grant-held"; readonly grant: SessionGrant }
   /** This process starts: media nodes are being asked what they hold, and commands wait for that. */
@@ -54,7 +56,9 @@ export type RoomOutput =
     }
   | StandingOutput
   /** To be asked of the owner of another room, until it answers or `deadlineMs` has passed. */
-  | { readonly type: "transfer-request"; readonly transfer: RoomTransfer; readonly deadlineMs: number };
+  | { readonly type: "transfer-request"; readonly transfer: RoomTransfer; readonly deadlineMs: number }
+  /** To the owner of the other room. */
+  | { readonly type: "transfer-settled"; readonly settled: RoomTransferSettled };
 
 /** A refusal on its way to becoming a client's Error. */
 export type Refusal = ParleyError & { readonly retryAfterMs?: number };

@@ -130,6 +130,7 @@ export function newMember(
     sessions: new Map(),
     seenAtMs: nowMs,
     announcement: undefined,
+    arrivedBy: undefined,
     dataCredit: room.ports.limits.dataMessageBurst,
     dataCreditAtMs: nowMs,
     quality: 0,

@@ -1,46 +1,70 @@
-import type { RoomTransfer, RoomTransferReply } from "@parley/protocol";
+import type { RoomCommand, RoomTransfer } from "@parley/protocol";
 import type { ReplyHandle } from "./io.ts";
+import type { Member } from "./state.ts";
 
 export interface PendingMove {
   readonly transfer: RoomTransfer;
-  readonly requestKey: string;
-  readonly connectionId: string;
+  /** In the order of the transfer's participants. */
+  readonly members: readonly Member[];
+  readonly command: RoomCommand;
   /** The host's command and its repeats: all wait for the same answer. */
   readonly waiting: ReplyHandle[];
-  /** Connections that have come back from the other room before its answer. */
-  readonly returned: Set<string>;
 }
 
-/** Moves whose other room has not answered yet. */
-export class PendingMoves {
-  readonly #byTransfer = new Map<string, PendingMove>();
+/** A host's command that waits until somebody it names has been moved, or not. */
+export interface HeldMove {
+  readonly command: RoomCommand;
+  readonly dueMs: number;
+  readonly waiting: ReplyHandle[];
+}
 
-  add(move: PendingMove): void {
-    this.#byTransfer.set(move.transfer.transferId, move);
+/** Moves that are under way: their other room has not answered yet, or another move has to come to its end first. */
+export class PendingMoves {
+  readonly #asked = new Map<string, PendingMove>();
+  #held: HeldMove[] = [];
+
+  ask(move: PendingMove): void {
+    this.#asked.set(move.transfer.transferId, move);
+  }
+
+  hold(move: HeldMove): void {
+    this.#held.push(move);
   }
 
   /** The move that a repeated command belongs to. */
-  find(appId: string, connectionId: string, requestKey: string): PendingMove | undefined {
-    for (const move of this.#byTransfer.values()) {
-      const same = move.connectionId === connectionId && move.requestKey === requestKey;
-      if (same && move.transfer.appId === appId) return move;
-    }
+  find(command: RoomCommand): { readonly waiting: ReplyHandle[] } | undefined {
+    for (const move of [...this.#asked.values(), ...this.#held]) if (isSame(move.command, command)) return move;
     return undefined;
   }
 
-  /** Whoever comes here from another room was there: what is still to be heard of their going there is old news. */
-  returned({ appId, toRoomId, participants }: RoomTransfer, { results }: RoomTransferReply): void {
-    for (const { transfer, returned } of this.#byTransfer.values()) {
-      if (transfer.appId !== appId || transfer.fromRoomId !== toRoomId) continue;
-      for (const [index, { connectionId }] of participants.entries()) {
-        if (results[index]?.result.case === "joined") returned.add(connectionId);
-      }
-    }
-  }
-
+  /** The move that the other room has answered. */
   take(transferId: string): PendingMove | undefined {
-    const move = this.#byTransfer.get(transferId);
-    this.#byTransfer.delete(transferId);
+    const move = this.#asked.get(transferId);
+    this.#asked.delete(transferId);
     return move;
   }
+
+  /** Those whose end has come, in their order: taken out. */
+  release(isOver: (move: HeldMove) => boolean): HeldMove[] {
+    if (this.#held.length === 0) return [];
+    const over = this.#held.filter(isOver);
+    this.#held = this.#held.filter((move) => !over.includes(move));
+    return over;
+  }
+
+  /** Connections that are being moved out of a room. */
+  leaving(appId: string, roomId: string): ReadonlySet<string> {
+    const connections = new Set<string>();
+    for (const { transfer } of this.#asked.values()) {
+      if (transfer.appId !== appId || transfer.fromRoomId !== roomId) continue;
+      for (const { connectionId } of transfer.participants) connections.add(connectionId);
+    }
+    return connections;
+  }
+}
+
+function isSame(a: RoomCommand, b: RoomCommand): boolean {
+  return (
+    a.appId === b.appId && a.connectionId === b.connectionId && a.roomId === b.roomId && a.requestId === b.requestId
+  );
 }

@@ -79,6 +79,7 @@ function takeMember(room: RoomState, state: SessionOwnerState, nowMs: number): M
     sessions: new Map(),
     seenAtMs: nowMs,
     announcement: undefined,
+    arrivedBy: undefined,
     dataCredit: 0,
     dataCreditAtMs: nowMs,
     quality: 0,

@@ -32,6 +32,7 @@ export class Recovery {
       }
       case "command":
       case "transfer":
+      case "transfer-settled":
       case "connection-gone":
       case "node-lost":
         this.waiting.push(input);

@@ -1,16 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { isValidName } from "@parley/foundation";
+import { err, isValidName, type Result } from "@parley/foundation";
 import {
   RoomCommandReplySchema,
-  RoomResponseSchema,
   type AudioLevels,
   type ConnectionAlive,
   type Join,
   type RoomCommand,
   type RoomCommandReply,
   type RoomKind,
-  type RoomTransfer,
-  type RoomTransferReply,
+  type RoomResponse,
   type SessionGrant,
   type SessionStatus,
 } from "@parley/protocol";
@@ -18,9 +16,8 @@ import { extendStay, runCommand } from "./commands.ts";
 import { GrantKeeper } from "./grant-keeper.ts";
 import type { Refusal, ReplyHandle, RoomInput, RoomOutput } from "./io.ts";
 import { removeMember } from "./membership.ts";
-import { finishMove, planMove, receiveTransfer } from "./moves.ts";
+import { isMove, Mover } from "./mover.ts";
 import { Outbox, wireError } from "./outbox.ts";
-import { PendingMoves } from "./pending-moves.ts";
 import type { RoomPorts } from "./ports.ts";
 import { Recovery } from "./recovery.ts";
 import { Announcements, forgive } from "./presence.ts";
@@ -31,8 +28,6 @@ import { nodeLost, takeLevels, takeStatus } from "./session-status.ts";
 import type { RoomState } from "./state.ts";
 import { Strangers } from "./strangers.ts";
 
-/** The other room's owner has answered within this, or the move has failed. */
-const transferDeadlineMs = 3_000;
 /** Ticks come every 100 ms; a longer pause than this was a stall. */
 const longestTickMs = 500;
 
@@ -45,8 +40,7 @@ export class RoomHost {
   readonly #out = new Outbox();
   readonly #rooms = new Map<string, RoomState>();
   readonly #replies = new ReplyCache<RoomCommandReply>();
-  readonly #transferReplies = new ReplyCache<RoomTransferReply>();
-  readonly #moves = new PendingMoves();
+  readonly #mover: Mover;
   readonly #grants = new GrantKeeper();
   readonly #announcements = new Announcements();
   readonly #strangers = new Strangers();
@@ -55,6 +49,17 @@ export class RoomHost {
 
   constructor(ports: RoomPorts) {
     this.#ports = ports;
+    this.#mover = new Mover({
+      out: this.#out,
+      find: (appId, roomId) => this.#rooms.get(roomKey(appId, roomId)),
+      make: (appId, roomId, kind, nowMs) => this.#makeRoom(appId, roomId, kind, nowMs),
+      done: (room) => this.#done(room),
+      answer: (command, replies, result, nowMs) => {
+        const reply = replyOf(result);
+        this.#replies.put(command.appId, command.connectionId, requestKeyOf(command), reply, nowMs);
+        for (const replyTo of replies) this.#out.push({ type: "reply", replyTo, reply });
+      },
+    });
   }
 
   get roomCount(): number {
@@ -115,10 +120,13 @@ export class RoomHost {
         this.#connectionGone(input.appId, input.connectionId, nowMs);
         break;
       case "transfer":
-        this.#transfer(input.transfer, input.replyTo, nowMs);
+        this.#mover.transfer(input.transfer, input.replyTo, nowMs);
         break;
       case "transfer-answered":
-        this.#transferAnswered(input.transferId, input.reply, nowMs);
+        this.#mover.answered(input.transferId, input.reply, nowMs);
+        break;
+      case "transfer-settled":
+        this.#mover.settled(input.settled, nowMs);
         break;
       case "grant-held":
         // Asked for only while recovering: later, what a node holds is what it was told.
@@ -128,7 +136,8 @@ export class RoomHost {
         for (const room of this.#rooms.values()) tickRoom(room, nowMs);
         this.#settleAll();
         this.#replies.sweep(nowMs);
-        this.#transferReplies.sweep(nowMs);
+        this.#mover.release(nowMs);
+        this.#mover.sweep(nowMs);
         this.#strangers.sweep(nowMs);
         break;
     }
@@ -136,14 +145,9 @@ export class RoomHost {
 
   #command(command: RoomCommand, replyTo: ReplyHandle, nowMs: number): void {
     const { appId, connectionId } = command;
-    const requestKey = `${command.roomId} ${command.requestId}`;
-    const pending = this.#moves.find(appId, connectionId, requestKey);
-    if (pending !== undefined) {
-      pending.waiting.push(replyTo);
-      return;
-    }
-    const reply =
-      this.#replies.get(appId, connectionId, requestKey) ?? this.#execute(command, requestKey, replyTo, nowMs);
+    const requestKey = requestKeyOf(command);
+    if (this.#mover.awaits(command, replyTo)) return;
+    const reply = this.#replies.get(appId, connectionId, requestKey) ?? this.#execute(command, replyTo, nowMs);
     if (reply === undefined) return;
     // Asking twice changes nothing, and a snapshot is large.
     if (command.request?.method.case !== "getSnapshot") {
@@ -153,30 +157,16 @@ export class RoomHost {
   }
 
   /** Undefined: the answer comes later. */
-  #execute(
-    command: RoomCommand,
-    requestKey: string,
-    replyTo: ReplyHandle,
-    nowMs: number,
-  ): RoomCommandReply | undefined {
+  #execute(command: RoomCommand, replyTo: ReplyHandle, nowMs: number): RoomCommandReply | undefined {
     const room = this.#roomFor(command, nowMs);
-    if ("name" in room) return refused(room);
-    const method = command.request?.method;
-    if (method?.case === "moderate" && method.value.command.case === "move") {
-      const host = room.byConnection.get(command.connectionId);
-      if (host === undefined) return refused({ name: "not-in-room" });
-      const planned = planMove(room, host, method.value.command.value);
-      if (!planned.ok) return refused(planned.error);
-      const { connectionId } = command;
-      this.#moves.add({ transfer: planned.value, requestKey, connectionId, waiting: [replyTo], returned: new Set() });
-      this.#out.push({ type: "transfer-request", transfer: planned.value, deadlineMs: transferDeadlineMs });
-      return undefined;
+    if ("name" in room) return replyOf(err(room));
+    if (isMove(command)) {
+      const refusal = this.#mover.begin(room, command, [replyTo], nowMs);
+      return refusal === undefined ? undefined : replyOf(err(refusal));
     }
     const result = runCommand(room, command, nowMs);
-    settle(room);
-    this.#dropIfEmpty(room);
-    if (!result.ok) return refused(result.error);
-    return create(RoomCommandReplySchema, { result: { case: "response", value: result.value } });
+    this.#done(room);
+    return replyOf(result);
   }
 
   /** The room of a command; a join makes it when the token says so. */
@@ -203,8 +193,7 @@ export class RoomHost {
     const room = this.#rooms.get(roomKey(status.appId, status.roomId));
     if (room === undefined) return;
     takeStatus(room, status, nowMs);
-    settle(room);
-    this.#dropIfEmpty(room);
+    this.#done(room);
   }
 
   #audioLevels({ nodeId, nodeBootId, rooms }: AudioLevels, nowMs: number): void {
@@ -229,6 +218,7 @@ export class RoomHost {
           this.#strangers.seen(this.#out, alive, roomId, nowMs);
         } else {
           member.announcement = announcement;
+          member.arrivedBy = undefined;
           extendStay(room, member, Number(alive.tokenExpiresAtUnixMs), alive.tokenRoomId);
         }
       }
@@ -240,47 +230,8 @@ export class RoomHost {
       const member = room.appId === appId ? room.byConnection.get(connectionId) : undefined;
       if (member === undefined) continue;
       removeMember(room, member, nowMs, "lost", undefined);
-      settle(room);
-      this.#dropIfEmpty(room);
+      this.#done(room);
     }
-  }
-
-  #transfer(transfer: RoomTransfer, replyTo: ReplyHandle, nowMs: number): void {
-    const { appId, toRoomId, transferId } = transfer;
-    let reply = this.#transferReplies.get(appId, "", transferId);
-    if (reply === undefined) {
-      const there = this.#rooms.get(roomKey(appId, toRoomId));
-      const kind = transfer.participants[0]?.kind ?? 0;
-      const room = there ?? this.#makeRoom(appId, toRoomId, kind, nowMs);
-      // No answer is an answer: the other side gives up after a while.
-      if ("name" in room) return;
-      reply = receiveTransfer(room, transfer, nowMs);
-      this.#moves.returned(transfer, reply);
-      settle(room);
-      this.#dropIfEmpty(room);
-      this.#transferReplies.put(appId, "", transferId, reply, nowMs);
-    }
-    this.#out.push({ type: "transfer-reply", replyTo, reply });
-  }
-
-  #transferAnswered(transferId: string, transferReply: RoomTransferReply | undefined, nowMs: number): void {
-    const move = this.#moves.take(transferId);
-    if (move === undefined) return;
-    const { appId, fromRoomId } = move.transfer;
-    const room = this.#rooms.get(roomKey(appId, fromRoomId));
-    let refusal: Refusal | undefined = { name: "timeout" };
-    if (transferReply !== undefined && room !== undefined) {
-      refusal = finishMove(room, move, transferReply, nowMs);
-      settle(room);
-      this.#dropIfEmpty(room);
-    }
-    const done = create(RoomResponseSchema, { result: { case: "done", value: {} } });
-    const reply =
-      refusal === undefined
-        ? create(RoomCommandReplySchema, { result: { case: "response", value: done } })
-        : refused(refusal);
-    this.#replies.put(appId, move.connectionId, move.requestKey, reply, nowMs);
-    for (const replyTo of move.waiting) this.#out.push({ type: "reply", replyTo, reply });
   }
 
   /** Rebuilds the rooms from what the nodes hold, then does what waited for that. */
@@ -326,13 +277,11 @@ export class RoomHost {
   }
 
   #settleAll(): void {
-    for (const room of this.#rooms.values()) {
-      settle(room);
-      this.#dropIfEmpty(room);
-    }
+    for (const room of this.#rooms.values()) this.#done(room);
   }
 
-  #dropIfEmpty(room: RoomState): void {
+  #done(room: RoomState): void {
+    settle(room);
     if (room.members.size === 0) this.#rooms.delete(roomKey(room.appId, room.roomId));
   }
 
@@ -350,6 +299,12 @@ function roomKey(appId: string, roomId: string): string {
   return JSON.stringify([appId, roomId]);
 }
 
-function refused(refusal: Refusal): RoomCommandReply {
-  return create(RoomCommandReplySchema, { result: { case: "error", value: wireError(refusal) } });
+function requestKeyOf({ roomId, requestId }: RoomCommand): string {
+  return `${roomId} ${requestId}`;
+}
+
+function replyOf(result: Result<RoomResponse, Refusal>): RoomCommandReply {
+  return create(RoomCommandReplySchema, {
+    result: result.ok ? { case: "response", value: result.value } : { case: "error", value: wireError(result.error) },
+  });
 }

@@ -82,6 +82,8 @@ export interface Member {
   seenAtMs: number;
   /** The one that named it last. */
   announcement: Announcement | undefined;
+  /** The transfer that brought it, until the room it comes from is known to have let it go. */
+  arrivedBy: string | undefined;
   dataCredit: number;
   dataCreditAtMs: number;
   /** As it was told last. */

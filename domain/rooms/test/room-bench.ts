@@ -34,6 +34,7 @@ export class RoomBench {
   /** The newest grant of each session. */
   readonly grants = new Map<string, SessionGrant>();
   readonly outputs: RoomOutput[] = [];
+  onOutput: (output: RoomOutput) => void = () => undefined;
   readonly #presence = new Set<string>();
   #requestId = 0;
 
@@ -46,6 +47,7 @@ export class RoomBench {
     const outputs = this.host.handle(input, this.nowMs);
     for (const output of outputs) {
       this.outputs.push(output);
+      this.onOutput(output);
       if (output.type === "grant") this.grants.set(output.grant.sessionId, output.grant);
       if (output.type !== "event") continue;
       for (const connectionId of output.connectionIds) this.eventsOf(connectionId).push(output.event);
@@ -74,6 +76,16 @@ export class RoomBench {
 
   /** A command's answer; throws when none came. */
   command(connectionId: string, method: Method, options: CommandOptions = {}): Answer {
+    const reply = this.send(connectionId, method, options).find((output) => output.type === "reply");
+    if (reply === undefined) throw new Error("no reply");
+    const { result } = reply.reply;
+    if (result.case === "error") return { ok: false, error: errorName(result.value.number) ?? "internal" };
+    if (result.case !== "response") throw new Error("an empty reply");
+    return { ok: true, response: result.value };
+  }
+
+  /** What a command brings about at once. */
+  send(connectionId: string, method: Method, options: CommandOptions = {}): RoomOutput[] {
     const replyTo = options.requestId ?? ++this.#requestId;
     const { roomId = "room", userId = connectionId } = options;
     const command = create(RoomCommandSchema, {
@@ -86,13 +98,7 @@ export class RoomBench {
       request: { roomId, method },
       localIp: "127.0.0.1",
     });
-    const outputs = this.handle({ type: "command", command, replyTo });
-    const reply = outputs.find((output) => output.type === "reply");
-    if (reply === undefined) throw new Error("no reply");
-    const { result } = reply.reply;
-    if (result.case === "error") return { ok: false, error: errorName(result.value.number) ?? "internal" };
-    if (result.case !== "response") throw new Error("an empty reply");
-    return { ok: true, response: result.value };
+    return this.handle({ type: "command", command, replyTo });
   }
 
   /** Joins, and is announced as present from now on. */
@@ -102,6 +108,11 @@ export class RoomBench {
       throw new Error(`not joined: ${JSON.stringify(answer)}`);
     this.#presence.add(`${connectionId} ${options.roomId ?? "room"}`);
     return answer.response.result.value;
+  }
+
+  /** Is announced from now on. */
+  present(connectionId: string, roomId = "room"): void {
+    this.#presence.add(`${connectionId} ${roomId}`);
   }
 
   gone(connectionId: string, roomId = "room"): void {

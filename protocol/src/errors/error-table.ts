@@ -89,6 +89,13 @@ export const errorTable = {
     "bind to another slot",
   ),
   "too-many-rooms": row(4025, 503, "later", "The server has as many rooms as it may.", "try another server"),
+  "already-there": row(
+    4027,
+    410,
+    "never",
+    "A host moved the participant to a room that its connection had joined already.",
+    "go on in that room",
+  ),
 
   // 5xxx: limits and load.
   "rate-limited": row(5001, 429, "later", "Too many requests.", "try again after Retry-After"),

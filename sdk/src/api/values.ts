@@ -6,8 +6,11 @@
  */
 export type ConnectionState = "disconnected" | "connecting" | "connected" | "reconnecting";
 
-/** Why a room ended. `left`: by {@link Room.disconnect}. `failed`: an error that does not go away by itself. */
-export type DisconnectReason = "left" | "removed" | "room-closed" | "replaced" | "failed";
+/**
+ * Why a room ended. `left`: by {@link Room.disconnect}. `moved`: a host moved us to a room that this {@link Client} has joined already, where we go on.
+ * `failed`: an error that does not go away by itself.
+ */
+export type DisconnectReason = "left" | "removed" | "moved" | "room-closed" | "replaced" | "failed";
 
 export type RoomKind = "one-to-one" | "conference" | "live-class";
 export type Role = "host" | "speaker" | "viewer";

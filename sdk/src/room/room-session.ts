@@ -321,7 +321,7 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
           return true;
         }
         const error = event.value.error === undefined ? undefined : wireError(event.value.error);
-        this.#end(error?.code === "replaced" ? "replaced" : "removed", error);
+        this.#end(reasonOfRemoval(error), error);
         return true;
       }
       case "admitted":
@@ -376,6 +376,11 @@ export class RoomSession extends TypedEmitter<RoomEvents> implements JoinedRoom 
     this.#setState("disconnected");
     this.emit("disconnected", reason, error);
   }
+}
+
+function reasonOfRemoval(error: ParleyError | undefined): DisconnectReason {
+  if (error?.code === "already-there") return "moved";
+  return error?.code === "replaced" ? "replaced" : "removed";
 }
 
 function isForgotten({ event }: Pick<RoomEvent, "event">): boolean {

@@ -9,6 +9,7 @@ import {
 } from "@parley/domain-rooms";
 import { DEFAULT_SDP_LIMITS, type SdpLimits } from "@parley/domain-media-control";
 import {
+  BusError,
   randomId,
   subjects,
   type Bus,
@@ -35,6 +36,7 @@ import {
   RoomEventDeliverySchema,
   RoomTransferReplySchema,
   RoomTransferSchema,
+  RoomTransferSettledSchema,
   SessionGrantSchema,
   SessionStatusSchema,
   StandingGrantsSchema,
@@ -80,6 +82,8 @@ export interface SignalingConfig {
 
 /** Nodes are forgotten after 750 ms, presence after 3 s: a tenth of a second is exact enough for both. */
 const tickMs = 100;
+/** How often another room's owner is asked within the time that it has. */
+const transferAttempts = 3;
 /** One process of the queue group takes each command. */
 const queue = "signaling";
 
@@ -168,6 +172,12 @@ class RoomOwner implements Signaling {
       this.#on(subjects.roomTransferAll, RoomTransferSchema, (transfer, raw) => this.#transfer(transfer, raw), {
         queue,
       }),
+      this.#on(
+        subjects.roomTransferSettledAll,
+        RoomTransferSettledSchema,
+        (settled) => this.#handle({ type: "transfer-settled", settled }),
+        { queue },
+      ),
       this.#deps.bus.subscribe(subjects.connectionPresence, (raw) => this.#presence(raw)),
       this.#on(subjects.connectionGone, ConnectionGoneSchema, ({ appId, connectionId }) => {
         this.#owners.forget(connectionId);
@@ -309,6 +319,12 @@ class RoomOwner implements Signaling {
       case "transfer-request":
         void this.#requestTransfer(output.transfer, output.deadlineMs);
         break;
+      case "transfer-settled": {
+        const { settled } = output;
+        const subject = subjects.roomTransferSettled(settled.appId, settled.toRoomId);
+        bus.publish(subject, encodeMessage(RoomTransferSettledSchema, settled));
+        break;
+      }
     }
   }
 
@@ -340,15 +356,20 @@ class RoomOwner implements Signaling {
     this.#replies.delete(replyTo);
   }
 
-  async #requestTransfer(transfer: RoomTransfer, timeoutMs: number): Promise<void> {
+  /** The bus may lose a message: a repeat is answered with what the first one has come to. */
+  async #requestTransfer(transfer: RoomTransfer, deadlineMs: number, attempts = transferAttempts): Promise<void> {
     const subject = subjects.roomTransfer(transfer.appId, transfer.toRoomId);
     const { transferId } = transfer;
+    const timeoutMs = deadlineMs / attempts;
     const options = { timeoutMs, signal: this.#closing.signal };
     try {
       const bytes = await this.#deps.bus.request(subject, encodeMessage(RoomTransferSchema, transfer), options);
       this.#handle({ type: "transfer-answered", transferId, reply: fromBinary(RoomTransferReplySchema, bytes) });
-    } catch {
-      if (!this.#closing.signal.aborted) this.#handle({ type: "transfer-answered", transferId, reply: undefined });
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const mayComeYet = error instanceof BusError && error.code === "timeout" && attempts > 1;
+      if (mayComeYet) await this.#requestTransfer(transfer, deadlineMs - timeoutMs, attempts - 1);
+      else this.#handle({ type: "transfer-answered", transferId, reply: undefined });
     }
   }
 }

@@ -4,7 +4,7 @@ import { fakeOffer } from "../fake-negotiator.ts";
 import { publishing, receiving, type Method } from "../room-bench.ts";
 
 export const mainRoom = "room";
-export const breakoutRoom = "room/b";
+export const rooms = [mainRoom, "room/b", "room/c"] as const;
 
 /** A client's view of the room, kept from snapshots and events as the protocol says. */
 export class ModelClient {
@@ -16,7 +16,7 @@ export class ModelClient {
   joined = false;
   waiting = false;
   participantId = "";
-  /** Where it is, or will join: the main room, or the breakout room it was moved to. */
+  /** Where it is, or will join: the main room, or the one it was moved to. */
   roomId = mainRoom;
   /** The present room revision as this client knows it; undefined: it needs the snapshot. */
   revision: bigint | undefined;
@@ -225,7 +225,7 @@ export class ModelClient {
       case 7:
       case 8:
       case 9: {
-        const toRoomId = this.roomId === mainRoom ? breakoutRoom : mainRoom;
+        const toRoomId = random.pick(rooms.filter((roomId) => roomId !== this.roomId));
         const some = participantIds.filter(() => random.chance(0.4));
         return moderate({
           case: "move",

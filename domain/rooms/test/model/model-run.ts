@@ -11,6 +11,7 @@ import {
   type RoomTransfer,
   type SessionStatus,
   type RoomTransferReply,
+  type RoomTransferSettled,
   type Snapshot,
 } from "@parley/protocol";
 import { SeededRandom } from "@parley/testing";
@@ -19,7 +20,7 @@ import { FakeNegotiator } from "../fake-negotiator.ts";
 import type { Method } from "../room-bench.ts";
 import { LossyNetwork, type LossyOptions } from "./lossy-network.ts";
 import { byKey, plainParticipants, plainStreams } from "./plain-state.ts";
-import { breakoutRoom, mainRoom, ModelClient } from "./model-client.ts";
+import { ModelClient, rooms } from "./model-client.ts";
 import { grantBytes, ModelNode } from "./model-node.ts";
 import { RoomModel } from "./room-model.ts";
 
@@ -51,9 +52,9 @@ interface Asked {
 /** A move whose other room has not answered yet. */
 interface Transferring {
   readonly transfer: RoomTransfer;
+  /** Who they were when it was asked. */
+  readonly participantIds: readonly string[];
   readonly dueMs: number;
-  /** Connections that have come back meanwhile. */
-  readonly returned: Set<string>;
 }
 
 /** One seeded run: a storm, then calm, then everybody is compared. */
@@ -61,7 +62,7 @@ export class ModelRun {
   readonly #random: SeededRandom;
   readonly #network: LossyNetwork;
   readonly #node = new ModelNode();
-  readonly #models = new Map([mainRoom, breakoutRoom].map((roomId) => [roomId, new RoomModel()]));
+  readonly #models = new Map<string, RoomModel>(rooms.map((roomId) => [roomId, new RoomModel()]));
   /** Moves whose other room has not answered yet. */
   readonly #transfers = new Map<string, Transferring>();
   readonly #transferred = new Set<string>();
@@ -83,6 +84,7 @@ export class ModelRun {
     bound: 0,
     rebuilt: 0,
     moved: 0,
+    held: 0,
     banned: 0,
     heard: 0,
   };
@@ -211,6 +213,7 @@ export class ModelRun {
         this.#modelOf(command.roomId).seen(command.connectionId, this.#network.nowMs);
     } else {
       this.#executed.add(key);
+      if (reply === undefined && !outputs.some(({ type }) => type === "transfer-request")) this.#counts.held += 1;
       // What a move comes to is told when the rooms have agreed.
       if (reply !== undefined && !isMove) this.#tellModel(command, reply);
     }
@@ -252,12 +255,18 @@ export class ModelRun {
         }
       } else if (output.type === "transfer-request") {
         const { transfer, deadlineMs } = output;
+        const members = this.#modelOf(transfer.fromRoomId);
         this.#transfers.set(transfer.transferId, {
           transfer,
+          participantIds: transfer.participants.map(
+            (one) => members.members.get(one.connectionId)?.participantId ?? "",
+          ),
           dueMs: this.#network.nowMs + deadlineMs,
-          returned: new Set(),
         });
         this.#network.send("transfer", requests, () => this.#transferArrives(transfer));
+      } else if (output.type === "transfer-settled") {
+        const { settled } = output;
+        this.#network.send("transfer", requests, () => this.#settledArrives(settled));
       } else if (output.type === "reply") {
         const asked = this.#replies.get(output.replyTo);
         if (asked === undefined) continue;
@@ -281,32 +290,31 @@ export class ModelRun {
     assert.ok(reply !== undefined, "every transfer is answered");
     if (!this.#transferred.has(transfer.transferId)) {
       this.#transferred.add(transfer.transferId);
-      this.#modelOf(transfer.toRoomId).arrived(transfer, reply, this.#network.nowMs);
-      this.#markReturned(transfer, reply);
+      const leaving = [...this.#transfers.values()].filter((other) => other.transfer.fromRoomId === transfer.toRoomId);
+      const busy = new Set(leaving.flatMap((other) => other.transfer.participants.map((one) => one.connectionId)));
+      this.#modelOf(transfer.toRoomId).arrived(transfer, reply, busy, this.#network.nowMs);
     }
     this.#carryOut(outputs);
     this.#network.send("transfer", requests, () => this.#transferAnswered(transfer.transferId, reply));
-  }
-
-  /** Who comes from the other room was taken there, whenever that is heard. */
-  #markReturned({ participants, toRoomId }: RoomTransfer, { results }: RoomTransferReply): void {
-    for (const { transfer, returned } of this.#transfers.values()) {
-      if (transfer.fromRoomId !== toRoomId) continue;
-      for (const [index, { connectionId }] of participants.entries()) {
-        if (results[index]?.result.case === "joined") returned.add(connectionId);
-      }
-    }
   }
 
   #transferAnswered(transferId: string, reply: RoomTransferReply | undefined): void {
     const pending = this.#transfers.get(transferId);
     if (pending === undefined || this.#over) return;
     this.#transfers.delete(transferId);
-    if (reply !== undefined) {
-      this.#modelOf(pending.transfer.fromRoomId).departed(pending, reply);
-      this.#counts.moved += reply.results.filter(({ result }) => result.case === "joined").length;
-    }
-    this.#handle({ type: "transfer-answered", transferId, reply });
+    const kept = reply === undefined ? [] : this.#modelOf(pending.transfer.fromRoomId).departed(pending, reply);
+    this.#counts.moved += kept.length;
+    const outputs = this.#host.handle({ type: "transfer-answered", transferId, reply }, this.#network.nowMs);
+    const settled = outputs.find((output) => output.type === "transfer-settled")?.settled;
+    assert.deepEqual(settled?.keptConnectionIds, kept, "the other room is told who has really gone");
+    this.#carryOut(outputs);
+  }
+
+  #settledArrives(settled: RoomTransferSettled): void {
+    if (this.#over) return;
+    this.#transferred.add(settled.transferId);
+    this.#modelOf(settled.toRoomId).settled(settled);
+    this.#handle({ type: "transfer-settled", settled });
   }
 
   #giveUpTransfers(): void {

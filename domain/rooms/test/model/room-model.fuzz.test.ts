@@ -7,12 +7,12 @@ import { ModelRun } from "./model-run.ts";
 const runs = 2_000;
 const enoughRuns = 200;
 
-test("8 clients in a room and its breakout room, random commands, a network that loses, delays and repeats: snapshots, events and slot bindings agree in the end", () => {
+test("8 clients in a room and its two breakout rooms, random commands, a network that loses, delays and repeats: snapshots, events and slot bindings agree in the end", () => {
   const goOn = fuzzBudget(runs);
   const firstSeed = fuzzSeed(1);
   const totals = {
     ...{ executed: 0, refused: 0, repeated: 0, gaps: 0, bound: 0, rebuilt: 0 },
-    ...{ moved: 0, banned: 0, heard: 0 },
+    ...{ moved: 0, held: 0, banned: 0, heard: 0 },
   };
   let run = 0;
   for (; goOn(run); run += 1) {

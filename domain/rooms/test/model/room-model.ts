@@ -6,6 +6,7 @@ import {
   type RoomResponse,
   type RoomTransfer,
   type RoomTransferReply,
+  type RoomTransferSettled,
 } from "@parley/protocol";
 
 /*
@@ -21,6 +22,8 @@ interface ModelMember {
   hand: boolean;
   attributes: Record<string, string>;
   seenAtMs: number;
+  /** The transfer that brought it, until it is known to be here for good. */
+  arrivedBy?: string;
 }
 
 interface ModelStream {
@@ -66,7 +69,7 @@ export class RoomModel {
     const method = command.request?.method;
     if (answer === undefined || method === undefined) return;
     const self = this.members.get(connectionId);
-    if (self !== undefined) self.seenAtMs = nowMs;
+    if (self !== undefined && method.case !== "join") this.seen(connectionId, nowMs);
     switch (method.case) {
       case "join":
         this.#join(command, answer, nowMs);
@@ -156,7 +159,9 @@ export class RoomModel {
 
   seen(connectionId: string, nowMs: number): void {
     const member = this.members.get(connectionId);
-    if (member !== undefined) member.seenAtMs = nowMs;
+    if (member === undefined) return;
+    member.seenAtMs = nowMs;
+    delete member.arrivedBy;
   }
 
   tick(nowMs: number): void {
@@ -178,42 +183,55 @@ export class RoomModel {
     }
   }
 
-  /** The other room's owner was asked to take people in, and said whom it took. */
-  arrived(transfer: RoomTransfer, reply: RoomTransferReply, nowMs: number): void {
+  /** The other room's owner was asked to take people in, and said whom it took. `busy`: who is just being moved from here. */
+  arrived(transfer: RoomTransfer, reply: RoomTransferReply, busy: ReadonlySet<string>, nowMs: number): void {
     for (const [index, participant] of transfer.participants.entries()) {
+      const { connectionId, userId } = participant;
       const result = reply.results[index]?.result;
-      if (result?.case !== "joined") {
-        const full = this.banned.has(participant.userId);
-        if (!full) throw new Error(`${participant.connectionId} was refused though nothing bars it`);
-        continue;
-      }
-      if (this.banned.has(participant.userId)) throw new Error(`${participant.connectionId} is banned and was taken`);
-      const there = this.members.get(participant.connectionId);
-      if (there !== undefined) {
-        there.waiting = false;
-        if (participant.permissions !== undefined) there.permissions = participant.permissions;
-        continue;
-      }
-      this.members.set(participant.connectionId, {
+      const there = this.members.get(connectionId);
+      const barred = this.banned.has(userId) || busy.has(connectionId) || there?.arrivedBy !== undefined;
+      const expected = barred ? "error" : there === undefined ? "joined" : "alreadyThere";
+      if (result?.case !== expected) throw new Error(`${connectionId}: ${result?.case}, not ${expected}`);
+      if (there !== undefined && !barred) there.waiting = false;
+      if (result.case !== "joined") continue;
+      this.members.set(connectionId, {
         participantId: result.value.participantId,
-        userId: participant.userId,
+        userId,
         permissions: participant.permissions ?? create(PermissionsSchema),
         waiting: false,
         hand: false,
         attributes: { ...participant.attributes },
         seenAtMs: nowMs,
+        arrivedBy: transfer.transferId,
       });
     }
   }
 
-  /** Their new room has them. */
+  /** Their new room has them, or had them already. Returns who came there by this. */
   departed(
-    { transfer, returned }: { readonly transfer: RoomTransfer; readonly returned: ReadonlySet<string> },
+    { transfer, participantIds }: { readonly transfer: RoomTransfer; readonly participantIds: readonly string[] },
     reply: RoomTransferReply,
-  ): void {
+  ): string[] {
+    const kept: string[] = [];
     for (const [index, { connectionId }] of transfer.participants.entries()) {
-      if (returned.has(connectionId)) continue;
-      if (reply.results[index]?.result.case === "joined") this.#leave(connectionId);
+      const result = reply.results[index]?.result.case;
+      if (
+        this.members.get(connectionId)?.participantId !== participantIds[index] ||
+        (result !== "joined" && result !== "alreadyThere")
+      )
+        continue;
+      this.#leave(connectionId);
+      if (result === "joined") kept.push(connectionId);
+    }
+    return kept;
+  }
+
+  /** The other room says who has really come. */
+  settled({ transferId, keptConnectionIds }: RoomTransferSettled): void {
+    for (const [connectionId, member] of this.members) {
+      if (member.arrivedBy !== transferId) continue;
+      if (keptConnectionIds.includes(connectionId)) delete member.arrivedBy;
+      else this.#leave(connectionId);
     }
   }
 

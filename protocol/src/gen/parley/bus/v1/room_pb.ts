@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/bus/v1/room.proto.
  */
 export const file_parley_bus_v1_room: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvYnVzL3YxL3Jvb20ucHJvdG8SDXBhcmxleS5idXMudjEi/wEKC1Jvb21Db21tYW5kEg4KBmFwcF9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEhUKDWNvbm5lY3Rpb25faWQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoBBIPCgd1c2VyX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEi4KB3JlcXVlc3QYByABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXF1ZXN0EhAKCGxvY2FsX2lwGAggASgJEhgKEGRlYWRsaW5lX3VuaXhfbXMYCSABKAQSEAoIb3duZXJfaWQYCiABKAkirQIKBkdyYW50cxIPCgdyb29tX2lkGAEgASgJEjIKC3Blcm1pc3Npb25zGAIgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIkCgRyb2xlGAMgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEg4KBmNyZWF0ZRgEIAEoCBIMCgRuYW1lGAUgASgJEjkKCmF0dHJpYnV0ZXMYBiADKAsyJS5wYXJsZXkuYnVzLnYxLkdyYW50cy5BdHRyaWJ1dGVzRW50cnkSEAoIdG9rZW5faWQYByABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAggASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp8BChBSb29tQ29tbWFuZFJlcGx5EigKBWVycm9yGAEgASgLMhcucGFybGV5LmNsaWVudC52MS5FcnJvckgAEjIKCHJlc3BvbnNlGAIgASgLMh4ucGFybGV5LmNsaWVudC52MS5Sb29tUmVzcG9uc2VIABIjCgVmZW5jZRgDIAEoCzIULnBhcmxleS5idXMudjEuRmVuY2VCCAoGcmVzdWx0IpsBChFSb29tRXZlbnREZWxpdmVyeRIOCgZhcHBfaWQYASABKAkSKgoFZXZlbnQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLlJvb21FdmVudBINCgVsb3NzeRgDIAEoCBIjCgVmZW5jZRgEIAEoCzIULnBhcmxleS5idXMudjEuRmVuY2USFgoOY29ubmVjdGlvbl9pZHMYBSADKAkiWwoSQ29ubmVjdGlvblByZXNlbmNlEhAKCG93bmVyX2lkGAEgASgJEjMKC2Nvbm5lY3Rpb25zGAIgAygLMh4ucGFybGV5LmJ1cy52MS5Db25uZWN0aW9uQWxpdmUigwEKD0Nvbm5lY3Rpb25BbGl2ZRIOCgZhcHBfaWQYASABKAkSFQoNY29ubmVjdGlvbl9pZBgCIAEoCRIQCghyb29tX2lkcxgDIAMoCRIgChh0b2tlbl9leHBpcmVzX2F0X3VuaXhfbXMYBCABKAQSFQoNdG9rZW5fcm9vbV9pZBgFIAEoCSI3Cg5Db25uZWN0aW9uR29uZRIOCgZhcHBfaWQYASABKAkSFQoNY29ubmVjdGlvbl9pZBgCIAEoCSKaAQoMUm9vbVRyYW5zZmVyEg4KBmFwcF9pZBgBIAEoCRIUCgxmcm9tX3Jvb21faWQYAiABKAkSEgoKdG9fcm9vbV9pZBgDIAEoCRI7CgxwYXJ0aWNpcGFudHMYBCADKAsyJS5wYXJsZXkuYnVzLnYxLlRyYW5zZmVycmVkUGFydGljaXBhbnQSEwoLdHJhbnNmZXJfaWQYBSABKAkiiQMKFlRyYW5zZmVycmVkUGFydGljaXBhbnQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiUKBmdyYW50cxgDIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEhAKCGxvY2FsX2lwGAQgASgJEgwKBG5hbWUYBSABKAkSSQoKYXR0cmlidXRlcxgGIAMoCzI1LnBhcmxleS5idXMudjEuVHJhbnNmZXJyZWRQYXJ0aWNpcGFudC5BdHRyaWJ1dGVzRW50cnkSJAoEcm9sZRgHIAEoDjIWLnBhcmxleS5jbGllbnQudjEuUm9sZRIyCgtwZXJtaXNzaW9ucxgIIAEoCzIdLnBhcmxleS5jbGllbnQudjEuUGVybWlzc2lvbnMSKAoEa2luZBgJIAEoDjIaLnBhcmxleS5jbGllbnQudjEuUm9vbUtpbmQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQwoRUm9vbVRyYW5zZmVyUmVwbHkSLgoHcmVzdWx0cxgBIAMoCzIdLnBhcmxleS5idXMudjEuVHJhbnNmZXJSZXN1bHQicAoOVHJhbnNmZXJSZXN1bHQSKAoFZXJyb3IYASABKAsyFy5wYXJsZXkuY2xpZW50LnYxLkVycm9ySAASKgoGam9pbmVkGAIgASgLMhgucGFybGV5LmNsaWVudC52MS5Kb2luZWRIAEIICgZyZXN1bHQi0gMKEVNlc3Npb25Pd25lclN0YXRlEigKBHJvb20YASABKAsyGi5wYXJsZXkuY2xpZW50LnYxLlJvb21JbmZvEhUKDXJvb21fcmV2aXNpb24YAiABKAQSFwoPYmFubmVkX3VzZXJfaWRzGAMgAygJEjIKC3BhcnRpY2lwYW50GAQgASgLMh0ucGFybGV5LmNsaWVudC52MS5QYXJ0aWNpcGFudBIVCg1jb25uZWN0aW9uX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEhAKCGxvY2FsX2lwGAcgASgJEhoKEmxlYXZlX3dpdGhfc2Vzc2lvbhgIIAEoCBIPCgdzZXNzaW9uGAkgASgJEisKB3N0cmVhbXMYCiADKAsyGi5wYXJsZXkuYnVzLnYxLk93bmVkU3RyZWFtEicKBXNsb3RzGAsgAygLMhgucGFybGV5LmJ1cy52MS5Pd25lZFNsb3QSFAoMc3BlYWtlcl9taWRzGAwgAygJEhMKC25lZ290aWF0aW9uGA0gASgMEiAKGHRva2VuX2V4cGlyZXNfYXRfdW5peF9tcxgOIAEoBBIPCgdub2RlX2lkGA8gASgJIl4KC093bmVkU3RyZWFtEigKBnN0cmVhbRgBIAEoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtEhYKDmV4Y2x1c2l2ZV9uYW1lGAIgASgIEg0KBW9yZGVyGAMgASgEIkkKCU93bmVkU2xvdBIMCgRwYWlyGAEgASgNEi4KB2JpbmRpbmcYAiABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlNsb3RCaW5kaW5nYgZwcm90bzM", [file_parley_bus_v1_fence, file_parley_client_v1_room]);
+  fileDesc("ChhwYXJsZXkvYnVzL3YxL3Jvb20ucHJvdG8SDXBhcmxleS5idXMudjEi/wEKC1Jvb21Db21tYW5kEg4KBmFwcF9pZBgBIAEoCRIPCgdyb29tX2lkGAIgASgJEhUKDWNvbm5lY3Rpb25faWQYAyABKAkSEgoKcmVxdWVzdF9pZBgEIAEoBBIPCgd1c2VyX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEi4KB3JlcXVlc3QYByABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlJvb21SZXF1ZXN0EhAKCGxvY2FsX2lwGAggASgJEhgKEGRlYWRsaW5lX3VuaXhfbXMYCSABKAQSEAoIb3duZXJfaWQYCiABKAkirQIKBkdyYW50cxIPCgdyb29tX2lkGAEgASgJEjIKC3Blcm1pc3Npb25zGAIgASgLMh0ucGFybGV5LmNsaWVudC52MS5QZXJtaXNzaW9ucxIkCgRyb2xlGAMgASgOMhYucGFybGV5LmNsaWVudC52MS5Sb2xlEg4KBmNyZWF0ZRgEIAEoCBIMCgRuYW1lGAUgASgJEjkKCmF0dHJpYnV0ZXMYBiADKAsyJS5wYXJsZXkuYnVzLnYxLkdyYW50cy5BdHRyaWJ1dGVzRW50cnkSEAoIdG9rZW5faWQYByABKAkSGgoSZXhwaXJlc19hdF91bml4X21zGAggASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp8BChBSb29tQ29tbWFuZFJlcGx5EigKBWVycm9yGAEgASgLMhcucGFybGV5LmNsaWVudC52MS5FcnJvckgAEjIKCHJlc3BvbnNlGAIgASgLMh4ucGFybGV5LmNsaWVudC52MS5Sb29tUmVzcG9uc2VIABIjCgVmZW5jZRgDIAEoCzIULnBhcmxleS5idXMudjEuRmVuY2VCCAoGcmVzdWx0IpsBChFSb29tRXZlbnREZWxpdmVyeRIOCgZhcHBfaWQYASABKAkSKgoFZXZlbnQYAiABKAsyGy5wYXJsZXkuY2xpZW50LnYxLlJvb21FdmVudBINCgVsb3NzeRgDIAEoCBIjCgVmZW5jZRgEIAEoCzIULnBhcmxleS5idXMudjEuRmVuY2USFgoOY29ubmVjdGlvbl9pZHMYBSADKAkiWwoSQ29ubmVjdGlvblByZXNlbmNlEhAKCG93bmVyX2lkGAEgASgJEjMKC2Nvbm5lY3Rpb25zGAIgAygLMh4ucGFybGV5LmJ1cy52MS5Db25uZWN0aW9uQWxpdmUigwEKD0Nvbm5lY3Rpb25BbGl2ZRIOCgZhcHBfaWQYASABKAkSFQoNY29ubmVjdGlvbl9pZBgCIAEoCRIQCghyb29tX2lkcxgDIAMoCRIgChh0b2tlbl9leHBpcmVzX2F0X3VuaXhfbXMYBCABKAQSFQoNdG9rZW5fcm9vbV9pZBgFIAEoCSI3Cg5Db25uZWN0aW9uR29uZRIOCgZhcHBfaWQYASABKAkSFQoNY29ubmVjdGlvbl9pZBgCIAEoCSKaAQoMUm9vbVRyYW5zZmVyEg4KBmFwcF9pZBgBIAEoCRIUCgxmcm9tX3Jvb21faWQYAiABKAkSEgoKdG9fcm9vbV9pZBgDIAEoCRI7CgxwYXJ0aWNpcGFudHMYBCADKAsyJS5wYXJsZXkuYnVzLnYxLlRyYW5zZmVycmVkUGFydGljaXBhbnQSEwoLdHJhbnNmZXJfaWQYBSABKAkiiQMKFlRyYW5zZmVycmVkUGFydGljaXBhbnQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiUKBmdyYW50cxgDIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEhAKCGxvY2FsX2lwGAQgASgJEgwKBG5hbWUYBSABKAkSSQoKYXR0cmlidXRlcxgGIAMoCzI1LnBhcmxleS5idXMudjEuVHJhbnNmZXJyZWRQYXJ0aWNpcGFudC5BdHRyaWJ1dGVzRW50cnkSJAoEcm9sZRgHIAEoDjIWLnBhcmxleS5jbGllbnQudjEuUm9sZRIyCgtwZXJtaXNzaW9ucxgIIAEoCzIdLnBhcmxleS5jbGllbnQudjEuUGVybWlzc2lvbnMSKAoEa2luZBgJIAEoDjIaLnBhcmxleS5jbGllbnQudjEuUm9vbUtpbmQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQwoRUm9vbVRyYW5zZmVyUmVwbHkSLgoHcmVzdWx0cxgBIAMoCzIdLnBhcmxleS5idXMudjEuVHJhbnNmZXJSZXN1bHQipgEKDlRyYW5zZmVyUmVzdWx0EigKBWVycm9yGAEgASgLMhcucGFybGV5LmNsaWVudC52MS5FcnJvckgAEioKBmpvaW5lZBgCIAEoCzIYLnBhcmxleS5jbGllbnQudjEuSm9pbmVkSAASNAoNYWxyZWFkeV90aGVyZRgDIAEoCzIbLnBhcmxleS5idXMudjEuQWxyZWFkeVRoZXJlSABCCAoGcmVzdWx0Ig4KDEFscmVhZHlUaGVyZSJrChNSb29tVHJhbnNmZXJTZXR0bGVkEg4KBmFwcF9pZBgBIAEoCRISCgp0b19yb29tX2lkGAIgASgJEhMKC3RyYW5zZmVyX2lkGAMgASgJEhsKE2tlcHRfY29ubmVjdGlvbl9pZHMYBCADKAki0gMKEVNlc3Npb25Pd25lclN0YXRlEigKBHJvb20YASABKAsyGi5wYXJsZXkuY2xpZW50LnYxLlJvb21JbmZvEhUKDXJvb21fcmV2aXNpb24YAiABKAQSFwoPYmFubmVkX3VzZXJfaWRzGAMgAygJEjIKC3BhcnRpY2lwYW50GAQgASgLMh0ucGFybGV5LmNsaWVudC52MS5QYXJ0aWNpcGFudBIVCg1jb25uZWN0aW9uX2lkGAUgASgJEiUKBmdyYW50cxgGIAEoCzIVLnBhcmxleS5idXMudjEuR3JhbnRzEhAKCGxvY2FsX2lwGAcgASgJEhoKEmxlYXZlX3dpdGhfc2Vzc2lvbhgIIAEoCBIPCgdzZXNzaW9uGAkgASgJEisKB3N0cmVhbXMYCiADKAsyGi5wYXJsZXkuYnVzLnYxLk93bmVkU3RyZWFtEicKBXNsb3RzGAsgAygLMhgucGFybGV5LmJ1cy52MS5Pd25lZFNsb3QSFAoMc3BlYWtlcl9taWRzGAwgAygJEhMKC25lZ290aWF0aW9uGA0gASgMEiAKGHRva2VuX2V4cGlyZXNfYXRfdW5peF9tcxgOIAEoBBIPCgdub2RlX2lkGA8gASgJIl4KC093bmVkU3RyZWFtEigKBnN0cmVhbRgBIAEoCzIYLnBhcmxleS5jbGllbnQudjEuU3RyZWFtEhYKDmV4Y2x1c2l2ZV9uYW1lGAIgASgIEg0KBW9yZGVyGAMgASgEIkkKCU93bmVkU2xvdBIMCgRwYWlyGAEgASgNEi4KB2JpbmRpbmcYAiABKAsyHS5wYXJsZXkuY2xpZW50LnYxLlNsb3RCaW5kaW5nYgZwcm90bzM", [file_parley_bus_v1_fence, file_parley_client_v1_room]);
 
 /**
  * Request on room.<app>.<room>.command; the reply is a RoomCommandReply. Repeats with the same (connection_id, request_id) are answered
@@ -451,6 +451,14 @@ export type TransferResult = Message<"parley.bus.v1.TransferResult"> & {
      */
     value: Joined;
     case: "joined";
+  } | {
+    /**
+     * The connection had joined that room by itself: it stays there as it is, and leaves the room that it was to be moved from.
+     *
+     * @generated from field: parley.bus.v1.AlreadyThere already_there = 3;
+     */
+    value: AlreadyThere;
+    case: "alreadyThere";
   } | { case: undefined; value?: undefined };
 };
 
@@ -460,6 +468,54 @@ export type TransferResult = Message<"parley.bus.v1.TransferResult"> & {
  */
 export const TransferResultSchema: GenMessage<TransferResult> = /*@__PURE__*/
   messageDesc(file_parley_bus_v1_room, 10);
+
+/**
+ * @generated from message parley.bus.v1.AlreadyThere
+ */
+export type AlreadyThere = Message<"parley.bus.v1.AlreadyThere"> & {
+};
+
+/**
+ * Describes the message parley.bus.v1.AlreadyThere.
+ * Use `create(AlreadyThereSchema)` to create a new message.
+ */
+export const AlreadyThereSchema: GenMessage<AlreadyThere> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 11);
+
+/**
+ * Published on room.<app>.<to room>.settled by the owner that asked, once it has let the participants go, or has not: of those that were taken in
+ * whoever is not named leaves again at once. Nobody that was taken in is moved on before this is heard (or its connection announced there).
+ *
+ * @generated from message parley.bus.v1.RoomTransferSettled
+ */
+export type RoomTransferSettled = Message<"parley.bus.v1.RoomTransferSettled"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string to_room_id = 2;
+   */
+  toRoomId: string;
+
+  /**
+   * @generated from field: string transfer_id = 3;
+   */
+  transferId: string;
+
+  /**
+   * @generated from field: repeated string kept_connection_ids = 4;
+   */
+  keptConnectionIds: string[];
+};
+
+/**
+ * Describes the message parley.bus.v1.RoomTransferSettled.
+ * Use `create(RoomTransferSettledSchema)` to create a new message.
+ */
+export const RoomTransferSettledSchema: GenMessage<RoomTransferSettled> = /*@__PURE__*/
+  messageDesc(file_parley_bus_v1_room, 12);
 
 /**
  * What SessionGrant.owner_state holds: signaling's memory of a session, its participant and its room, so that a process that starts while media
@@ -555,7 +611,7 @@ export type SessionOwnerState = Message<"parley.bus.v1.SessionOwnerState"> & {
  * Use `create(SessionOwnerStateSchema)` to create a new message.
  */
 export const SessionOwnerStateSchema: GenMessage<SessionOwnerState> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_room, 11);
+  messageDesc(file_parley_bus_v1_room, 13);
 
 /**
  * @generated from message parley.bus.v1.OwnedStream
@@ -584,7 +640,7 @@ export type OwnedStream = Message<"parley.bus.v1.OwnedStream"> & {
  * Use `create(OwnedStreamSchema)` to create a new message.
  */
 export const OwnedStreamSchema: GenMessage<OwnedStream> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_room, 12);
+  messageDesc(file_parley_bus_v1_room, 14);
 
 /**
  * @generated from message parley.bus.v1.OwnedSlot
@@ -606,5 +662,5 @@ export type OwnedSlot = Message<"parley.bus.v1.OwnedSlot"> & {
  * Use `create(OwnedSlotSchema)` to create a new message.
  */
 export const OwnedSlotSchema: GenMessage<OwnedSlot> = /*@__PURE__*/
-  messageDesc(file_parley_bus_v1_room, 13);
+  messageDesc(file_parley_bus_v1_room, 15);
 
