@@ -2,11 +2,12 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
-import { nodePath, root } from "./repository.mjs";
+import { cacheFolder, nodePath, root } from "./repository.mjs";
 
 /**
  * The environment for what we start: our Node and programs first in the path, and nothing of the caller's npm
- * configuration (a `nodedir` there would change what the addon is built against).
+ * configuration (a `nodedir` there would change what the addon is built against). What Node compiles is kept for the next start, unless the caller has
+ * decided otherwise (docs/decisions/0020).
  */
 export function environment(extra = {}) {
   const env = {};
@@ -14,6 +15,7 @@ export function environment(extra = {}) {
     if (!/^npm_config_/i.test(name)) env[name] = value;
   }
   env.PATH = [join(root, "node_modules", ".bin"), env.PATH ?? ""].join(delimiter);
+  env.NODE_COMPILE_CACHE ??= join(cacheFolder, "compiled");
   return { ...env, ...extra };
 }
 

@@ -41,6 +41,19 @@ test("the caller's npm configuration does not reach what is started", () => {
   }
 });
 
+test("what is started keeps what Node compiles, unless the caller has a folder of their own", () => {
+  const outside = process.env["NODE_COMPILE_CACHE"];
+  try {
+    delete process.env["NODE_COMPILE_CACHE"];
+    assert.equal(environment()["NODE_COMPILE_CACHE"], `${root}/node_modules/.cache/parley/compiled`);
+    process.env["NODE_COMPILE_CACHE"] = "/elsewhere";
+    assert.equal(environment()["NODE_COMPILE_CACHE"], "/elsewhere");
+  } finally {
+    if (outside === undefined) delete process.env["NODE_COMPILE_CACHE"];
+    else process.env["NODE_COMPILE_CACHE"] = outside;
+  }
+});
+
 test("output and exit codes are collected, programs that do not exist are a code too", async () => {
   const result = await run(process.execPath, ["-e", 'console.log("a"); console.error("b"); process.exit(3)'], {
     quiet: true,

@@ -1,7 +1,7 @@
 import { createLocalBus } from "@parley/adapter-bus-local";
 import { loadDemoAssets } from "@parley/demo";
 import { TokenVerifier } from "@parley/domain-access";
-import { randomId, type Clock } from "@parley/foundation";
+import { randomId, type Bus, type Clock } from "@parley/foundation";
 import { loadPageAssets, pageHeaders } from "@parley/page";
 import { createApi, type Api, type ApiConfig } from "@parley/service-api";
 import { createGateway, noUpgradeResponse, refuseUpgrade } from "@parley/service-gateway";
@@ -55,43 +55,54 @@ export async function startProgram(config: Config, deps: ProgramDeps): Promise<P
     }
   };
   try {
-    if (has("media")) {
-      parts.push(startMediaRole(config, { ...deps, logger: logger.child({ part: "media" }), bus, ufragKey }));
-    }
-    let signaling: Signaling | undefined;
-    if (has("signaling")) {
-      signaling = createSignaling({
-        ...deps,
-        logger: logger.child({ part: "signaling" }),
-        bus,
-        config: { ufragKey, limits: roomLimits(config), sdpLimits: { maxBytes: config.limits.sdpBytes } },
-      });
-      signaling.start();
-      parts.push(signaling);
-    }
-    let pageUrl = "";
-    if (has("api")) {
-      const api = createApi({
-        ...deps,
-        logger: logger.child({ part: "api" }),
-        bus,
-        tokens,
-        ...(config.dataDir === "" ? {} : { revocationStore: createRevocationFile(config.dataDir) }),
-        config: apiConfig(config, deps),
-      });
+    // All who want to know of media nodes listen before ours announces itself: the second announcement comes 250 ms after the first.
+    const signaling = has("signaling") ? startSignaling(config, { ...deps, bus, ufragKey }) : undefined;
+    if (signaling !== undefined) parts.push(signaling);
+    const api = has("api") ? makeApi(config, { ...deps, bus, tokens }) : undefined;
+    if (api !== undefined) {
       parts.push({ drain: () => api.drain(), sessions: () => api.sessions, close: () => api.close() });
       if (has("gateway")) parts.push(joinGateway(api, config, { ...deps, bus, tokens }));
       else refuseUpgrades(api, clock);
-      await api.start();
-      pageUrl = `${config.http.publicUrl === "" ? api.url : config.http.publicUrl}/`;
     }
+    if (has("media")) {
+      // Behind the bus only: it ends after those who use it.
+      parts.splice(1, 0, startMediaRole(config, { ...deps, logger: logger.child({ part: "media" }), bus, ufragKey }));
+    }
+    await api?.start();
     if (has("media") && signaling !== undefined) await firstNode(signaling, clock);
     logger.info("started", { version: deps.version, roles: config.roles.join(",") });
-    return { pageUrl, close, drain: () => drain(parts, clock) };
+    return { pageUrl: pageUrlOf(config, api), close, drain: () => drain(parts, clock) };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function startSignaling(
+  config: Config,
+  deps: ProgramDeps & { readonly bus: Bus; readonly ufragKey: Uint8Array },
+): Signaling {
+  const signaling = createSignaling({
+    ...deps,
+    logger: deps.logger.child({ part: "signaling" }),
+    config: { ufragKey: deps.ufragKey, limits: roomLimits(config), sdpLimits: { maxBytes: config.limits.sdpBytes } },
+  });
+  signaling.start();
+  return signaling;
+}
+
+function makeApi(config: Config, deps: ProgramDeps & { readonly bus: Bus; readonly tokens: TokenVerifier }): Api {
+  return createApi({
+    ...deps,
+    logger: deps.logger.child({ part: "api" }),
+    ...(config.dataDir === "" ? {} : { revocationStore: createRevocationFile(config.dataDir) }),
+    config: apiConfig(config, deps),
+  });
+}
+
+function pageUrlOf({ http }: Config, api: Api | undefined): string {
+  if (api === undefined) return "";
+  return `${http.publicUrl === "" ? api.url : http.publicUrl}/`;
 }
 
 function apiConfig(config: Config, deps: ProgramDeps): ApiConfig {

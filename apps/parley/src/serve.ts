@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { constants } from "node:os";
 import { createPromMetrics } from "@parley/adapter-metrics-prom";
 import { createLogger, CryptoRandom, systemClock } from "@parley/adapter-system";
@@ -10,6 +11,9 @@ import { portProblem } from "./port-problem.ts";
 import type { ProgramDeps } from "./program-deps.ts";
 import { Shutdown } from "./shutdown.ts";
 import { readVersion } from "./version.ts";
+
+/** Node writes its compile cache when the process ends, and a server that is killed would never have one. 80 ms once per version of the program. */
+const keepCompiledAfterMs = 5_000;
 
 export type Flags = readonly (readonly [name: string, text: string])[];
 
@@ -80,5 +84,6 @@ export async function serve(
   process.stdout.write(
     `\nParley ${readVersion()} is ready: ${program.pageUrl === "" ? "(no page)" : program.pageUrl}\n\n`,
   );
+  systemClock.after(keepCompiledAfterMs, () => flushCompileCache());
   return undefined;
 }
