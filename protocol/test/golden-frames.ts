@@ -221,4 +221,56 @@ export const serverFrames: Readonly<Record<string, MessageInitShape<typeof Serve
       },
     },
   },
+  "lobby-changed": {
+    seq: 9n,
+    frame: {
+      case: "event",
+      value: {
+        roomId: "lesson",
+        event: {
+          case: "lobbyChanged",
+          value: { waiting: [{ participantId: "p9", userId: "guest" }], revision: 1_843_200_000_000_001n },
+        },
+      },
+    },
+  },
+  "speakers-changed": {
+    frame: {
+      case: "event",
+      value: {
+        roomId: "lesson",
+        event: {
+          case: "speakersChanged",
+          value: {
+            speakers: [{ streamId: 4_000_000_000, participantId: "p1", level: 101 }],
+            revision: 1_843_200_000_000_007n,
+          },
+        },
+      },
+    },
+  },
+  "snapshot-with-lobby-and-speakers": {
+    seq: 10n,
+    frame: {
+      case: "response",
+      value: {
+        requestId: 2n,
+        result: {
+          case: "room",
+          value: {
+            result: {
+              case: "snapshot",
+              value: {
+                room: { roomId: "lesson", kind: RoomKind.CONFERENCE, participantCount: 1, lobbyEnabled: true },
+                revision: 1_843_200_000_000_400n,
+                lobby: [{ participantId: "p9", userId: "guest" }],
+                lobbyRevision: 1_843_200_000_000_001n,
+                speakers: { revision: 1_843_200_000_000_007n },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
 };

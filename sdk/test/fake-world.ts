@@ -7,6 +7,7 @@ import {
   ServerFrameSchema,
   type SessionAnswerSchema,
   type SlotResultSchema,
+  type Snapshot,
   type SnapshotSchema,
   StreamSchema,
   TrackKind,
@@ -106,6 +107,8 @@ export class FakeServer {
   participants: Participant[] = [];
   streams: Stream[] = [];
   revision = 10n;
+  /** What else is in its snapshots. */
+  extras: Exclude<MessageInitShape<typeof SnapshotSchema>, Snapshot> = {};
   isReachable = true;
   /** False: forgets connections, as a server that was started again. */
   remembers = true;
@@ -244,6 +247,7 @@ export class FakeServer {
       revision: this.revision,
       participants: this.participants,
       streams: this.streams,
+      ...this.extras,
     };
   }
 

@@ -490,6 +490,89 @@ test("speakers, quality, mute by host, hands", async () => {
   await world.advance(100);
 });
 
+test("[SIG-6] who waits and who speaks: what comes late, or again, is no news; a server that does not number them is followed", async () => {
+  const world = new FakeWorld();
+  const [bob, carol] = [world.server.addParticipant("bob"), world.server.addParticipant("carol")];
+  const room = await joined(world);
+  const told: string[] = [];
+  room.on("lobbyChanged", (waiting) => told.push(`lobby ${waiting.map(({ id }) => id).join()}`));
+  room.on("activeSpeakersChanged", (speakers) => told.push(`speakers ${speakers.map(({ id }) => id).join()}`));
+  const lobby = (revision: bigint, ...waiting: string[]): void => {
+    const value = { revision, waiting: waiting.map((participantId) => ({ participantId })) };
+    world.server.event({ case: "lobbyChanged", value }, false);
+  };
+  const speakers = (revision: bigint, ...speaking: string[]): void => {
+    const value = { revision, speakers: speaking.map((participantId) => ({ participantId, level: 100 })) };
+    world.server.event({ case: "speakersChanged", value }, false);
+  };
+  lobby(0n, "old");
+  speakers(0n, "bob");
+  lobby(12n, "x", "y");
+  lobby(11n, "x");
+  lobby(12n, "x", "y");
+  speakers(21n, "carol", "bob");
+  speakers(20n, "carol");
+  speakers(21n, "carol", "bob");
+  assert.deepEqual(told.splice(0), ["lobby old", "speakers bob", "lobby x,y", "speakers carol,bob"]);
+
+  // A snapshot that was made before the last of them, and one after; a gap asks for it.
+  for (const [made, expected] of [
+    ["before", []],
+    ["after", ["lobby z", "speakers "]],
+  ] as const) {
+    const isNew = made === "after";
+    world.server.extras = {
+      lobby: isNew ? [{ participantId: "z" }] : [{ participantId: "x" }],
+      lobbyRevision: isNew ? 13n : 11n,
+      speakers: { revision: isNew ? 22n : 20n, speakers: isNew ? [] : [{ participantId: "bob", level: 90 }] },
+    };
+    world.server.revision += 1n;
+    world.server.event({ case: "participantUpdated", value: { participant: bob } });
+    await world.advance(200);
+    assert.deepEqual(told.splice(0), expected, `made ${made}`);
+  }
+  // Of somebody who has not come yet, as far as we know: it holds when it is told again.
+  speakers(23n, "dora", "carol");
+  assert.deepEqual(
+    room.activeSpeakers.map(({ id }) => id),
+    ["carol"],
+  );
+  world.server.event({ case: "participantJoined", value: { participant: world.server.addParticipant("dora") } });
+  speakers(23n, "dora", "carol");
+  assert.deepEqual(
+    room.activeSpeakers.map(({ id }) => id),
+    ["dora", "carol"],
+  );
+  assert.equal(carol.participantId, "carol");
+});
+
+test("[SIG-6] who joins, or is moved, is told who speaks; numbers of another room are none of this one", async () => {
+  const world = new FakeWorld();
+  world.server.addParticipant("bob");
+  world.server.extras = { speakers: { revision: 1_000n, speakers: [{ participantId: "bob", level: 90 }] } };
+  const room = await joined(world);
+  assert.deepEqual(
+    room.activeSpeakers.map(({ id }) => id),
+    ["bob"],
+  );
+  const snapshot = {
+    ...{ room: { roomId: "other" }, revision: 1n, lobbyRevision: 3n, lobby: [{ participantId: "w" }] },
+    participants: [{ participantId: "me-other" }, { participantId: "eve" }],
+    speakers: { revision: 2n, speakers: [{ participantId: "eve", level: 90 }] },
+  };
+  const value = { toRoomId: "other", joined: { participantId: "me-other", snapshot } };
+  world.server.keep({ case: "event", value: { roomId: "r", event: { case: "moved", value } } });
+  await world.advance(300);
+  assert.deepEqual(
+    room.activeSpeakers.map(({ id }) => id),
+    ["eve"],
+  );
+  assert.deepEqual(
+    room.lobby.map(({ id }) => id),
+    ["w"],
+  );
+});
+
 test("leaving tells the server and closes everything; the room can connect again", async () => {
   const world = new FakeWorld();
   const room = await joined(world);

@@ -74,8 +74,9 @@ class Bench {
     } as FrameInit);
   }
 
-  event(event: Record<string, unknown>, lossy = false): void {
-    const message = create(RoomEventDeliverySchema, { appId: "app", event: { roomId: "r", ...event }, lossy } as never);
+  event(event: Record<string, unknown>, lossy = false, newestOf = ""): void {
+    const content = { roomId: "r", ...event };
+    const message = create(RoomEventDeliverySchema, { appId: "app", event: content, lossy, newestOf } as never);
     const delivery = readDelivery(toBinary(RoomEventDeliverySchema, message));
     assert.ok(delivery);
     this.give({ type: "event", delivery, bufferedBytes: this.bufferedBytes });
@@ -190,6 +191,47 @@ test("[SIG-1] a slow socket loses lossy events first, is then closed, and misses
   bench.received = [];
   bench.attach(1);
   assert.deepEqual(bench.seqs(), [2, 3]);
+});
+
+test("[SIG-4] of a state that is told in lossy events the newest one waits for who is slow or away, and comes when it can be taken", () => {
+  const bench = new Bench().attach();
+  bench.data("one");
+  const state = (of: string, text: string): void => {
+    bench.event({ event: { case: "dataReceived", value: { payload: new TextEncoder().encode(text) } } }, true, of);
+  };
+  const texts = (): string[] =>
+    bench.received
+      .splice(0)
+      .flatMap(({ seq, frame }) =>
+        frame.case === "event" && frame.value.event.case === "dataReceived"
+          ? [`${seq} ${new TextDecoder().decode(frame.value.event.value.payload)}`]
+          : [],
+      );
+  state("speakers r", "a");
+  assert.deepEqual(texts(), ["1 one", "0 a"]);
+  bench.bufferedBytes = defaultConnectionPolicy.lossyWatermarkBytes + 1;
+  for (const text of ["b", "c"]) state("speakers r", text);
+  state("speakers s", "d");
+  bench.echo(1);
+  assert.deepEqual(texts(), []);
+  bench.bufferedBytes = 0;
+  bench.echo(2);
+  assert.deepEqual(texts(), ["0 c", "0 d"]);
+  bench.echo(3);
+  assert.deepEqual(texts(), [], "once");
+
+  bench.give({ type: "socket-closed" });
+  for (const text of ["e", "f"]) state("speakers r", text);
+  bench.data("two");
+  bench.data("lossy", true);
+  bench.attach(1);
+  assert.deepEqual(texts(), ["5 two", "0 f"], "after what must arrive");
+  assert.equal(bench.droppedLossy, 0);
+
+  bench.give({ type: "socket-closed" });
+  for (let room = 0; room < 1_000; room += 1) state(`speakers ${room}`, `${room}`);
+  bench.attach(5);
+  assert.deepEqual([texts().at(0), texts().length], ["0 936", 0], "of as many rooms as one may be in");
 });
 
 test("[SIG-1] who pings without reading the answers is closed, and one that is given up ends", () => {

@@ -25,6 +25,7 @@ import {
   toWireError,
   type ServerFrameInit,
 } from "./frames.ts";
+import { NewestEvents } from "./newest-events.ts";
 import type { ConnectionPolicy } from "./policy.ts";
 import { ResumeBuffer } from "./resume-buffer.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -51,6 +52,7 @@ export class Connection {
   readonly #requests: TokenBucket;
   readonly #data: TokenBucket;
   readonly #budget: UserBudget;
+  readonly #newest = new NewestEvents();
   readonly #rooms = new Set<string>();
   /** Moves that the client has not acknowledged, by the room it was in: what it asks of that room may be meant for the other one. */
   readonly #unseenMoves = new Map<string, { readonly toRoomId: string; readonly seq: number }>();
@@ -104,6 +106,7 @@ export class Connection {
         break;
       case "frame":
         if (this.#state === "attached") this.#onFrame(input.frame, input.bufferedBytes, nowMs);
+        this.#sendNewest(input.bufferedBytes);
         break;
       case "flooded":
         this.#disconnect(parleyError("rate-limited", "Too many frames."), "later", floodedRetryMs, nowMs);
@@ -179,6 +182,7 @@ export class Connection {
     if (resumeAfter === undefined) return;
     this.#seen(resumeAfter);
     for (const frame of this.#kept.since(resumeAfter) ?? []) this.#outputs.push({ type: "send", bytes: frame.bytes });
+    this.#sendNewest(0);
   }
 
   #onFrame(frame: ClientFrame, bufferedBytes: number, nowMs: number): void {
@@ -302,9 +306,7 @@ export class Connection {
 
   #onEvent(delivery: Delivery, bufferedBytes: number, nowMs: number): void {
     if (delivery.lossy) {
-      if (this.#state !== "attached") return;
-      if (bufferedBytes > this.#policy.lossyWatermarkBytes) this.#outputs.push({ type: "dropped-lossy" });
-      else this.#outputs.push({ type: "send", bytes: encodeEventFrame(0, delivery.event) });
+      this.#onLossyEvent(delivery, bufferedBytes);
       return;
     }
     const { membership } = delivery;
@@ -313,6 +315,21 @@ export class Connection {
       if (membership.type === "moved") this.#onMoved(membership.roomId, membership.toRoomId);
     }
     this.#keepAndSend(encodeEventFrame(this.#kept.nextSeq, delivery.event), bufferedBytes, nowMs);
+  }
+
+  #onLossyEvent({ event, newestOf }: Delivery, bufferedBytes: number): void {
+    const takesIt = this.#state === "attached" && bufferedBytes <= this.#policy.lossyWatermarkBytes;
+    if (takesIt) {
+      this.#newest.forget(newestOf);
+      this.#outputs.push({ type: "send", bytes: encodeEventFrame(0, event) });
+    } else if (newestOf !== "") this.#newest.keep(newestOf, event);
+    else if (this.#state === "attached") this.#outputs.push({ type: "dropped-lossy" });
+  }
+
+  /** What could not be taken when it was said, as it is now. */
+  #sendNewest(bufferedBytes: number): void {
+    if (this.#state !== "attached" || bufferedBytes > this.#policy.lossyWatermarkBytes) return;
+    for (const event of this.#newest.take()) this.#outputs.push({ type: "send", bytes: encodeEventFrame(0, event) });
   }
 
   /** Who is leaving is not held in the room that it is moved to: nobody announces it there, and its owner lets it go. */

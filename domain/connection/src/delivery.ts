@@ -8,6 +8,8 @@ export interface Delivery {
   readonly appId: string;
   readonly event: Uint8Array;
   readonly lossy: boolean;
+  /** With `lossy`: what it says all of; "": it may be dropped altogether. */
+  readonly newestOf: string;
   /** Whose word it is; absent: of a sender that has no fence. */
   readonly fence: FenceValue | undefined;
   /** For whom, where it came for several; none: for the connection whose subject it came on. */
@@ -30,6 +32,7 @@ export function readDelivery(payload: Uint8Array): Delivery | undefined {
     let appId = "";
     let event: Uint8Array | undefined;
     let lossy = false;
+    let newestOf = "";
     let fence: FenceValue | undefined;
     const connectionIds: string[] = [];
     while (reader.pos < reader.len) {
@@ -39,11 +42,12 @@ export function readDelivery(payload: Uint8Array): Delivery | undefined {
       else if (field === 3 && wireType === WireType.Varint) lossy = reader.bool();
       else if (field === 4 && wireType === WireType.LengthDelimited) fence = fromBinary(FenceSchema, reader.bytes());
       else if (field === 5 && wireType === WireType.LengthDelimited) connectionIds.push(reader.string());
+      else if (field === 6 && wireType === WireType.LengthDelimited) newestOf = reader.string();
       else reader.skip(wireType, field);
     }
     return event === undefined
       ? undefined
-      : { appId, event, lossy, fence, connectionIds, membership: membershipOf(event) };
+      : { appId, event, lossy, newestOf, fence, connectionIds, membership: membershipOf(event) };
   } catch {
     return undefined;
   }

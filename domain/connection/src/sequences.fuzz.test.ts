@@ -169,7 +169,9 @@ class Run {
     ];
     const event = { roomId: `room ${this.#random.below(6)}`, event: this.#random.pick(events) };
     const lossy = this.#random.chance(0.3);
-    const delivery = readDelivery(toBinary(RoomEventDeliverySchema, create(RoomEventDeliverySchema, { event, lossy })));
+    const newestOf = lossy && this.#random.chance(0.5) ? event.roomId : "";
+    const message = create(RoomEventDeliverySchema, { event, lossy, newestOf });
+    const delivery = readDelivery(toBinary(RoomEventDeliverySchema, message));
     assert.ok(delivery !== undefined);
     this.#give({ type: "event", delivery, bufferedBytes: this.#buffered() });
   }

@@ -45,12 +45,17 @@ export function broadcastChange(room: RoomState, event: Event, except?: Member):
 const farewells: ReadonlySet<Event["case"]> = new Set(["removed", "moved", "roomClosed", "sessionState"]);
 
 /** An event for some, outside the revisions. */
-export function tell(room: RoomState, members: Iterable<Member>, event: Event, lossy = false): void {
+export function tell(
+  room: RoomState,
+  members: Iterable<Member>,
+  event: Event,
+  how: { readonly lossy?: boolean; readonly newestOf?: string } = {},
+): void {
   const connectionIds: string[] = [];
   for (const member of members) {
     if (!member.leaveWithSession || farewells.has(event.case)) connectionIds.push(member.connectionId);
   }
-  pushEvent(room.out, { appId: room.appId, roomId: room.roomId, connectionIds, revision: 0n, lossy }, event);
+  pushEvent(room.out, { appId: room.appId, roomId: room.roomId, connectionIds, revision: 0n, ...how }, event);
 }
 
 export function moderators(room: RoomState): Member[] {

@@ -49,7 +49,7 @@ export function tellQualities(room: RoomState, nowMs: number): void {
   if (changed.length === 0) return;
   // May be lost: it is said again with the next change.
   const others = followers(room).filter((member) => !newcomers.includes(member));
-  tell(room, others, { case: "qualityChanged", value: { qualities: changed } }, true);
+  tell(room, others, { case: "qualityChanged", value: { qualities: changed } }, { lossy: true });
 }
 
 function tellNewcomers(room: RoomState, newcomers: readonly Member[]): void {

@@ -28,7 +28,7 @@ export function sendData(
     room,
     receivers,
     { case: "dataReceived", value: { payload, topic, reliable, fromParticipantId: member.participantId } },
-    !reliable,
+    { lossy: !reliable },
   );
   return ok(undefined);
 }

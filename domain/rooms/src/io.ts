@@ -45,6 +45,8 @@ export type RoomOutput =
       readonly connectionIds: readonly string[];
       readonly event: RoomEvent;
       readonly lossy: boolean;
+      /** With `lossy`: as RoomEventDelivery.newest_of. */
+      readonly newestOf: string;
     }
   /** The desired state of a session; repeats included, until the node has acknowledged it. */
   | {

@@ -1,6 +1,7 @@
-import { TrackKind } from "@parley/protocol";
+import { create } from "@bufbuild/protobuf";
+import { SpeakersChangedSchema, TrackKind } from "@parley/protocol";
 import { followers, tell } from "./audience.ts";
-import type { RoomState, StreamState } from "./state.ts";
+import type { Member, RoomState, StreamState } from "./state.ts";
 
 /** Levels are 127 less the dBov of RFC 6464: speech near a microphone is about 90 to 110, a quiet room 50 to 65. */
 const startsSpeaking = 82;
@@ -48,7 +49,7 @@ export function updateSpeech(room: RoomState, nowMs: number): boolean {
   return changed;
 }
 
-/** Tells who speaks, loudest first, when that has changed. May be lost: the next change says it all again. */
+/** Tells who speaks, loudest first, when that has changed. May be lost: it is said again, and the next change says all. */
 export function tellSpeakers(room: RoomState, nowMs: number): void {
   const sinceMs = nowMs - room.speakersToldAtMs;
   if (sinceMs < tellEveryMs) return;
@@ -57,17 +58,25 @@ export function tellSpeakers(room: RoomState, nowMs: number): void {
     .sort((a, b) => b.speechLevel - a.speechLevel)
     .slice(0, maxSpeakers);
   const ids = speaking.map(({ streamId }) => streamId);
-  const told = room.speakersTold;
+  const told = room.speakersTold.speakers.map(({ streamId }) => streamId);
   const sameOnes = ids.length === told.length && ids.every((id) => told.includes(id));
   if (sameOnes && (sinceMs < tellOrderEveryMs || ids.every((id, index) => id === told[index]))) return;
-  room.speakersTold = ids;
   room.speakersToldAtMs = nowMs;
-  const speakers = speaking.map(({ streamId, owner, speechLevel }) => ({
-    streamId,
-    participantId: owner.participantId,
-    level: speechLevel,
-  }));
-  tell(room, followers(room), { case: "speakersChanged", value: { speakers } }, true);
+  room.speakersTold = create(SpeakersChangedSchema, {
+    revision: room.speakersTold.revision + 1n,
+    speakers: speaking.map(({ streamId, owner: { participantId }, speechLevel: level }) => ({
+      streamId,
+      participantId,
+      level,
+    })),
+  });
+  tellSpeakersTo(room, followers(room));
+}
+
+/** What was told last, to these. */
+export function tellSpeakersTo(room: RoomState, members: readonly Member[]): void {
+  const newestOf = `speakers ${room.roomId}`;
+  tell(room, members, { case: "speakersChanged", value: room.speakersTold }, { lossy: true, newestOf });
 }
 
 /** Streams that can be heard, loudest first; the order of publishing decides between equals. */

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { JoinedSchema, LeaveReason, RoomKind } from "@parley/protocol";
+import { JoinedSchema, LeaveReason, LobbyChangedSchema, RoomKind, type LobbyChanged } from "@parley/protocol";
 import { broadcastChange, isListed, moderators, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
 import { wireError } from "./outbox.ts";
@@ -117,9 +117,15 @@ function tellRemoved(room: RoomState, member: Member, refusal: Refusal): void {
   tell(room, [member], { case: "removed", value: { error: wireError(refusal) } });
 }
 
+/** Somebody has come to the lobby or gone from it. */
 export function tellLobby(room: RoomState): void {
+  room.lobbyRevision += 1n;
+  tell(room, moderators(room), { case: "lobbyChanged", value: lobbyOf(room) });
+}
+
+export function lobbyOf(room: RoomState): LobbyChanged {
   const waiting = [...room.members.values()].filter((member) => member.waiting).map(participantOf);
-  tell(room, moderators(room), { case: "lobbyChanged", value: { waiting } });
+  return create(LobbyChangedSchema, { waiting, revision: room.lobbyRevision });
 }
 
 /** How many may be in the room, its lobby included. */

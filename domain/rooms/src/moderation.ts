@@ -2,7 +2,7 @@ import { err, ok, type Result } from "@parley/foundation";
 import { Role, TrackKind, type Admit, type Moderate, type MuteTrack, type SetPermissions } from "@parley/protocol";
 import { broadcastChange, isListed, tell } from "./audience.ts";
 import type { Refusal } from "./io.ts";
-import { letIn, removeMember, tellLobby } from "./membership.ts";
+import { letIn, lobbyOf, removeMember, tellLobby } from "./membership.ts";
 import { wireError } from "./outbox.ts";
 import { effectivePermissions, mayPublish } from "./permissions.ts";
 import { muteTrack, tellUpdated } from "./self-updates.ts";
@@ -105,11 +105,13 @@ function setPermissions(room: RoomState, request: SetPermissions): Result<undefi
   const member = room.members.get(request.participantId);
   if (member === undefined) return err({ name: "participant-not-found" });
   const wasListed = isListed(room, member);
+  const moderated = member.permissions.moderate;
   if (request.role !== Role.UNSPECIFIED) member.role = request.role;
   member.permissions = effectivePermissions(request.permissions ?? member.permissions, member.role, room.kind);
   rememberMember(room, member);
   tellListing(room, member, wasListed);
   enforcePermissions(room, member);
+  if (member.permissions.moderate && !moderated) tell(room, [member], { case: "lobbyChanged", value: lobbyOf(room) });
   return ok(undefined);
 }
 

@@ -36,6 +36,8 @@ export interface Audience {
   /** 0: changes no state. */
   readonly revision: bigint;
   readonly lossy?: boolean;
+  /** With `lossy`: what the event says all of, so that it takes the place of older ones that wait. */
+  readonly newestOf?: string;
 }
 
 export function pushEvent(out: Outbox, audience: Audience, event: NonNullable<EventInit>): void {
@@ -46,6 +48,7 @@ export function pushEvent(out: Outbox, audience: Audience, event: NonNullable<Ev
     connectionIds: audience.connectionIds,
     event: create(RoomEventSchema, { roomId: audience.roomId, revision: audience.revision, event }),
     lossy: audience.lossy ?? false,
+    newestOf: audience.newestOf ?? "",
   });
 }
 

@@ -1,10 +1,12 @@
+import { create } from "@bufbuild/protobuf";
 import type { Join, RoomKind } from "@parley/protocol";
-import { RoomKind as Kind } from "@parley/protocol";
+import { RoomKind as Kind, SpeakersChangedSchema } from "@parley/protocol";
 import { broadcastChange, participantCount } from "./audience.ts";
 import { tellBackups } from "./backup-codecs.ts";
 import { Forwardable } from "./codec-sets.ts";
 import { tellRebound } from "./bindings.ts";
 import { tellQualities } from "./connection-quality.ts";
+import { echo, silent } from "./echo.ts";
 import { publishDirtyGrants } from "./grants.ts";
 import { tellSpeakers, updateSpeech } from "./loudness.ts";
 import { removeMember } from "./membership.ts";
@@ -28,6 +30,8 @@ export interface RoomOrigin {
 }
 
 export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): RoomState {
+  const { nowMs } = origin;
+  const revision = firstRevision(nowMs);
   return {
     ports,
     out,
@@ -38,7 +42,7 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     attributes: new Map(),
     lobbyEnabled: false,
     locked: false,
-    revision: firstRevision(origin.nowMs),
+    revision,
     members: new Map(),
     byConnection: new Map(),
     nextLapseAtMs: 0,
@@ -52,10 +56,15 @@ export function makeRoom(ports: RoomPorts, out: Outbox, origin: RoomOrigin): Roo
     bannedUsers: new Set(),
     toldCount: 0,
     countedAtMs: 0,
-    echoes: { revision: 0n, sinceMs: origin.nowMs, sent: 0 },
-    qualityToldAtMs: origin.nowMs,
+    lobbyRevision: revision,
+    echoes: {
+      room: { revision: 0n, sinceMs: nowMs, sent: 0 },
+      lobby: silent(revision, nowMs),
+      speakers: silent(revision, nowMs),
+    },
+    qualityToldAtMs: nowMs,
     speakersToldAtMs: 0,
-    speakersTold: [],
+    speakersTold: create(SpeakersChangedSchema, { revision }),
     speakersBoundAtMs: 0,
     order: 0,
   };
@@ -121,23 +130,4 @@ export function followSpeech(room: RoomState, nowMs: number): void {
   const changed = updateSpeech(room, nowMs);
   bindAllSpeakers(room, nowMs, changed);
   tellSpeakers(room, nowMs);
-}
-
-/** After the last of several changes: at first when it has become quiet, then once more for a bus that was away for seconds. */
-const echoesAfterMs = [2_000, 8_000] as const;
-
-/**
- * The bus may lose an event, and a client sees that only by the next one's revision. So after the last change one more comes that changes
- * nothing.
- */
-function echo(room: RoomState, nowMs: number): void {
-  const { echoes } = room;
-  if (room.revision !== echoes.revision) {
-    room.echoes = { revision: room.revision, sinceMs: nowMs, sent: 0 };
-    return;
-  }
-  const afterMs = echoesAfterMs[echoes.sent];
-  if (afterMs === undefined || nowMs - echoes.sinceMs < afterMs) return;
-  broadcastChange(room, { case: "roomUpdated", value: { room: roomInfo(room) } });
-  room.echoes = { revision: room.revision, sinceMs: nowMs, sent: echoes.sent + 1 };
 }

@@ -23,6 +23,8 @@ export function snapshotFor(room: RoomState, viewer: Member): Snapshot {
     participants: members.filter((member) => member === viewer || isListed(room, member)).map(participantOf),
     streams: [...room.streams.values()].map(streamOf),
     lobby: viewer.permissions.moderate ? members.filter((member) => member.waiting).map(participantOf) : [],
+    lobbyRevision: viewer.permissions.moderate ? room.lobbyRevision : 0n,
+    speakers: room.speakersTold,
   });
 }
 

@@ -10,10 +10,12 @@ import type {
   RoomKind,
   SessionGrant,
   Source,
+  SpeakersChanged,
   TrackKind,
 } from "@parley/protocol";
 import type { CodecSet, Forwardable } from "./codec-sets.ts";
 import type { PathQuality } from "./connection-quality.ts";
+import type { Echo } from "./echo.ts";
 import type { RoomPorts } from "./ports.ts";
 import type { Announcement } from "./presence.ts";
 import type { Outbox } from "./outbox.ts";
@@ -49,12 +51,14 @@ export interface RoomState {
   /** The last count that was told to everybody. */
   toldCount: number;
   countedAtMs: number;
-  /** What was done so that nobody misses the last change: see `echo` in room.ts. */
-  echoes: { readonly revision: bigint; readonly sinceMs: number; readonly sent: number };
+  /** Of what only hosts are told. */
+  lobbyRevision: bigint;
+  /** What was done so that nobody misses the last change. */
+  readonly echoes: { room: Echo; lobby: Echo; speakers: Echo };
   qualityToldAtMs: number;
   speakersToldAtMs: number;
-  /** Who was told to speak, loudest first. */
-  speakersTold: readonly number[];
+  /** What was told last, loudest first. */
+  speakersTold: SpeakersChanged;
   speakersBoundAtMs: number;
   order: number;
 }

@@ -129,6 +129,42 @@ test("the lobby: newcomers wait, see nothing, and are let in or not", () => {
   assert.equal(error(bench.command("unwanted", { case: "getSnapshot", value: {} })), "not-in-room");
 });
 
+test("[SIG-6] the lobby has a revision of its own, comes twice again after its last change, and is told to whoever becomes a host", () => {
+  const bench = new RoomBench();
+  bench.join("host");
+  const bob = bench.join("bob", { grants: ordinary });
+  bench.command("host", { case: "updateRoom", value: { lobbyEnabled: true } });
+  const ids = (): string[] =>
+    bench
+      .valuesOf("host", "lobbyChanged")
+      .map(({ revision, waiting }) => `${revision} ${waiting.map((one) => one.userId).join()}`);
+  bench.join("ann", { grants: ordinary });
+  bench.join("ben", { grants: ordinary });
+  const [first, second] = bench.valuesOf("host", "lobbyChanged");
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(second.revision, first.revision + 1n);
+  const snapshots = ["host", "bob"].map((who) =>
+    bench.command(who, { case: "getSnapshot", value: {} }, who === "bob" ? { grants: ordinary } : {}),
+  );
+  const revisions = snapshots.map((answer) =>
+    answer.ok && answer.response.result.case === "snapshot" ? answer.response.result.value.lobbyRevision : undefined,
+  );
+  assert.deepEqual(revisions, [second.revision, 0n]);
+  bench.advance(20_000);
+  const last = `${second.revision} ann,ben`;
+  assert.deepEqual(ids(), [`${first.revision} ann`, last, last, last], "after 2 s and 8 s");
+  bench.command("ann", { case: "leave", value: {} }, { grants: ordinary });
+  assert.equal(ids().at(-1), `${second.revision + 1n} ben`);
+  assert.equal(bench.valuesOf("bob", "lobbyChanged").length, 0);
+  const permissions = { publish: true, subscribe: true, moderate: true };
+  const promote = { case: "setPermissions" as const, value: { participantId: bob.participantId, permissions } };
+  assert.ok(bench.command("host", { case: "moderate", value: { command: promote } }).ok);
+  assert.deepEqual(
+    bench.valuesOf("bob", "lobbyChanged").map(({ waiting }) => waiting.map((one) => one.userId)),
+    [["ben"]],
+  );
+});
+
 test("hidden members see, are not seen, not counted, and cannot publish", () => {
   const bench = new RoomBench();
   bench.join("alice");

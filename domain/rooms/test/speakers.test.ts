@@ -165,10 +165,11 @@ test("who speaks is told, loudest first, once per change", () => {
       .at(-1)
       ?.speakers.map(({ streamId }) => streamId);
   assert.deepEqual(last(), [streams[1], streams[0]]);
-  const told = bench.valuesOf("watcher", "speakersChanged").length;
+  const told = () => new Set(bench.valuesOf("watcher", "speakersChanged").map(({ revision }) => revision)).size;
+  const before = told();
   speak({ 0: 79 });
   bench.advance(2_000);
-  assert.equal(bench.valuesOf("watcher", "speakersChanged").length, told, "a pause between words is no change");
+  assert.equal(told(), before, "a pause between words is no change");
   speak({ 0: 50 });
   bench.advance(1_000);
   assert.deepEqual(last(), [streams[1]]);
@@ -176,3 +177,40 @@ test("who speaks is told, loudest first, once per change", () => {
   bench.advance(1_000);
   assert.deepEqual(last(), []);
 });
+
+test("[SIG-6] who speaks has a revision, comes twice again after the last change, and with every snapshot", () => {
+  const { bench, speak } = classroom();
+  const first = snapshotOf(bench, "watcher").speakers;
+  assert.deepEqual(first?.speakers, []);
+  speak({ 0: 90 });
+  bench.advance(1_000);
+  const [told] = bench.valuesOf("watcher", "speakersChanged");
+  assert.ok(told !== undefined && told.revision > first.revision);
+  assert.deepEqual(snapshotOf(bench, "watcher").speakers, told);
+  bench.eventsOf("watcher").length = 0;
+  for (const againAfterMs of [1_000, 6_000]) {
+    bench.advance(againAfterMs - 200);
+    assert.equal(bench.valuesOf("watcher", "speakersChanged").length, 0);
+    bench.advance(400);
+    assert.deepEqual(bench.valuesOf("watcher", "speakersChanged"), [told], `again after ${againAfterMs} ms more`);
+    bench.eventsOf("watcher").length = 0;
+  }
+  bench.advance(60_000);
+  assert.equal(bench.valuesOf("watcher", "speakersChanged").length, 0, "not for ever");
+  speak({ 0: 0 });
+  bench.advance(300);
+  assert.deepEqual(
+    bench.valuesOf("watcher", "speakersChanged").map(({ revision, speakers }) => [revision, speakers.length]),
+    [[told.revision + 1n, 0]],
+  );
+  const kept = bench.outputs.filter(
+    (output) => output.type === "event" && output.event.event.case === "speakersChanged",
+  );
+  assert.ok(kept.every((output) => output.type === "event" && output.lossy && output.newestOf === "speakers room"));
+});
+
+function snapshotOf(bench: RoomBench, who: string) {
+  const answer = bench.command(who, { case: "getSnapshot", value: {} });
+  assert.ok(answer.ok && answer.response.result.case === "snapshot");
+  return answer.response.result.value;
+}

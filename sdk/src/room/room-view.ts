@@ -1,4 +1,4 @@
-import type { RoomEvent, Snapshot } from "@parley/protocol";
+import type { RoomEvent, Snapshot, SpeakersChanged } from "@parley/protocol";
 import type { Participant } from "../api/participant.ts";
 import type { RoomEvents } from "../api/room-events.ts";
 import type { LobbyGuest } from "../api/values.ts";
@@ -71,7 +71,9 @@ export class RoomView {
   /** The snapshot that came with a join. */
   reset(snapshot: Snapshot): void {
     this.#generation += 1;
+    this.#speakers.reset();
     this.#carryOut(this.roster.reset(snapshot, true));
+    this.#takeSpeakers(snapshot.speakers);
   }
 
   /** An event that is not about our own being here. */
@@ -105,9 +107,10 @@ export class RoomView {
         break;
       }
       case "speakersChanged":
-        this.#speakers.update(event.value.speakers, (id) => this.getParticipant(id));
-        this.#emit("activeSpeakersChanged", this.activeSpeakers);
-        this.demandsChanged();
+        this.#takeSpeakers(event.value);
+        break;
+      case "snapshot":
+        this.#takeSpeakers(event.value.speakers);
         break;
       case "slotsChanged":
         this.#deps.media.slotsChanged(event.value.session, event.value.slots);
@@ -138,6 +141,13 @@ export class RoomView {
     }
   }
 
+  /** Undefined: a server that tells of changes only. */
+  #takeSpeakers(told: SpeakersChanged | undefined): void {
+    if (told === undefined || !this.#speakers.update(told, (id) => this.getParticipant(id))) return;
+    this.#emit("activeSpeakersChanged", this.activeSpeakers);
+    this.demandsChanged();
+  }
+
   #askSnapshot(): void {
     const generation = this.#generation;
     if (this.#snapshotAskedIn === generation) return;
@@ -146,7 +156,9 @@ export class RoomView {
       .ask({ case: "getSnapshot", value: {} })
       .then((response) => {
         if (generation !== this.#generation) return;
-        if (response?.result.case === "snapshot") this.#carryOut(this.roster.reset(response.result.value));
+        if (response?.result.case !== "snapshot") return;
+        this.#carryOut(this.roster.reset(response.result.value));
+        this.#takeSpeakers(response.result.value.speakers);
       })
       .catch(() => undefined)
       .finally(() => {

@@ -1,5 +1,6 @@
 import type {
   LeaveReason as WireLeaveReason,
+  LobbyChanged,
   Participant,
   RoomEvent,
   RoomInfo,
@@ -29,6 +30,8 @@ export class Roster {
   #participants = new Map<string, Participant>();
   #streams = new Map<number, Stream>();
   #lobby: readonly Participant[] = [];
+  /** 0: told by a server that does not number them. */
+  #lobbyRevision = 0n;
 
   get info(): RoomInfo | undefined {
     return this.#info;
@@ -49,6 +52,7 @@ export class Roster {
   /** Takes a snapshot; what differs from before comes back. A snapshot older than what is known changes nothing. */
   reset(snapshot: Snapshot, fresh = false): readonly RosterChange[] {
     if (!fresh && this.#info !== undefined && snapshot.revision < this.#revision) return [];
+    if (fresh) this.#lobbyRevision = 0n;
     this.#revision = snapshot.revision;
     const changes: RosterChange[] = [];
     if (snapshot.room !== undefined) {
@@ -67,15 +71,14 @@ export class Roster {
     }
     for (const participant of participants.values()) changes.push(this.#put(participant));
     for (const stream of streams.values()) changes.push(this.#putStream(stream));
-    this.#lobby = snapshot.lobby;
-    changes.push({ type: "lobby", waiting: snapshot.lobby });
+    changes.push(...this.#setLobby(snapshot.lobby, snapshot.lobbyRevision));
     return changes;
   }
 
   /** Events without a revision change no state and are not for here. */
   apply({ revision, event }: RoomEvent): readonly RosterChange[] | "gap" {
     if (event.case === "snapshot") return this.reset(event.value);
-    if (revision === 0n) return event.case === "lobbyChanged" ? this.#setLobby(event.value.waiting) : [];
+    if (revision === 0n) return event.case === "lobbyChanged" ? this.#onLobby(event.value) : [];
     if (revision <= this.#revision) return [];
     if (revision !== this.#revision + 1n) return "gap";
     this.#revision = revision;
@@ -99,13 +102,20 @@ export class Roster {
         this.#info = event.value.room;
         return [{ type: "room", info: event.value.room }];
       case "lobbyChanged":
-        return this.#setLobby(event.value.waiting);
+        return this.#onLobby(event.value);
       default:
         return [];
     }
   }
 
-  #setLobby(waiting: readonly Participant[]): readonly RosterChange[] {
+  #onLobby({ waiting, revision }: LobbyChanged): readonly RosterChange[] {
+    return this.#setLobby(waiting, revision);
+  }
+
+  /** What was told twice, or overtaken, is no news. */
+  #setLobby(waiting: readonly Participant[], revision: bigint): readonly RosterChange[] {
+    if (revision !== 0n && revision <= this.#lobbyRevision) return [];
+    this.#lobbyRevision = revision;
     this.#lobby = waiting;
     return [{ type: "lobby", waiting }];
   }

@@ -91,8 +91,14 @@ export class GatewayBench implements AsyncDisposable {
     return socket;
   }
 
-  publish(connectionId: string, event: MessageInitShape<typeof RoomEventSchema>, appId = "app", lossy = false): void {
-    const delivery = create(RoomEventDeliverySchema, { appId, event, lossy });
+  /** `how`: of a delivery that may be lost. */
+  publish(
+    connectionId: string,
+    event: MessageInitShape<typeof RoomEventSchema>,
+    appId = "app",
+    how: { readonly lossy?: boolean; readonly newestOf?: string } = {},
+  ): void {
+    const delivery = create(RoomEventDeliverySchema, { appId, event, ...how });
     this.bus.publish(subjects.connectionEvent(connectionId), toBinary(RoomEventDeliverySchema, delivery));
   }
 

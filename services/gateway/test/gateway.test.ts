@@ -247,7 +247,7 @@ test("[SIG-1] a client that does not read loses lossy events, then its socket, t
         connectionId,
         { roomId: "r", event: { case: "dataReceived", value: { payload, topic: "lossy" } } },
         "app",
-        true,
+        { lossy: true },
       );
     }
     await new Promise((resolve) => setImmediate(resolve));
@@ -266,6 +266,34 @@ test("[SIG-1] a client that does not read loses lossy events, then its socket, t
     assert.equal(event.event.value.topic, String(expected));
   }
 });
+
+test(
+  "[SIG-4] who comes back is told who speaks now, though that may be lost; not what was so meanwhile",
+  slow,
+  async () => {
+    await using bench = await GatewayBench.start();
+    const socket = await bench.connected();
+    const connected = socket.frames[0]?.frame;
+    assert.ok(connected?.case === "connected");
+    const { connectionId, resumeToken } = connected.value;
+    const speakers = (revision: bigint): void => {
+      const event = { roomId: "r", event: { case: "speakersChanged" as const, value: { revision } } };
+      bench.publish(connectionId, event, "app", { lossy: true, newestOf: "speakers r" });
+    };
+    speakers(1n);
+    await socket.next("event");
+    socket.terminate();
+    await until(() => bench.gateway.socketCount === 0);
+    for (const revision of [2n, 3n]) speakers(revision);
+    bench.publish(connectionId, { roomId: "r", event: { case: "codecWanted", value: {} } });
+    const again = bench.socket();
+    again.send({ frame: { case: "connect", value: { token: bench.token(), resume: { resumeToken, lastSeq: 0n } } } });
+    assert.equal((await again.next("connected")).resumed, true);
+    assert.equal((await again.next("event")).event.case, "codecWanted");
+    const last = await again.next("event");
+    assert.ok(last.event.case === "speakersChanged" && last.event.value.revision === 3n);
+  },
+);
 
 test("[SIG-1] behind a trusted proxy the limit per address counts clients, not the proxy", slow, async () => {
   const limits = { ...defaultSocketLimits, maxPerAddress: 2, maxUnauthenticatedPerAddress: 2 };

@@ -329,9 +329,9 @@ class RoomOwner implements Signaling {
   }
 
   /** One message for each process that holds connections of it, however many they are. */
-  #publishEvent({ appId, event, lossy, connectionIds }: Extract<RoomOutput, { type: "event" }>): void {
+  #publishEvent({ appId, event, lossy, newestOf, connectionIds }: Extract<RoomOutput, { type: "event" }>): void {
     const { bus } = this.#deps;
-    const common = { appId, event, lossy, ...this.#fenced() };
+    const common = { appId, event, lossy, newestOf, ...this.#fenced() };
     const encode = (more: { connectionIds?: string[] }): Uint8Array =>
       encodeMessage(RoomEventDeliverySchema, create(RoomEventDeliverySchema, { ...common, ...more }));
     for (const [ownerId, theirs] of this.#owners.group(connectionIds)) {
