@@ -180,6 +180,11 @@ export class FakeServer {
     if (!silently) socket.handlers.closed(1006);
   }
 
+  /** Streams that are published from now on are others. */
+  forgetStreams(): void {
+    this.#streamIds.clear();
+  }
+
   /** As after kill -9 and a start. */
   restart(): void {
     this.remembers = false;

@@ -54,10 +54,19 @@ interface Entry {
   readonly backupOf?: OutgoingTrack;
 }
 
+interface WantedBackup {
+  readonly streamId: number;
+  /** Of the track that somebody cannot decode. */
+  readonly mid: string;
+  readonly codec: string;
+}
+
 /** What we send: tracks in, one PeerConnection that carries them out. */
 export class Publisher extends TypedEmitter<PublisherEvents> implements SessionContent {
   readonly session: MediaSession;
   #entries: Entry[] = [];
+  /** Backups that the server has asked for, by where and in which codec. */
+  readonly #wanted = new Map<string, WantedBackup>();
   /** One after the other. */
   #refusals = 0;
 
@@ -125,22 +134,49 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     );
   }
 
-  /** Somebody cannot decode a track: send it once more in this codec, while that is wanted. */
+  /** Somebody cannot decode a track: send it once more in this codec, while that is wanted. Of a track that has no place yet it is kept until it has. */
   backup(streamId: number, mid: string, codec: string, wanted: boolean): void {
-    const entry = this.#entries.find(({ outgoing }) => outgoing.streamId === streamId && outgoing.mid === mid);
-    if (entry === undefined) return;
-    const { outgoing } = entry;
-    const present = this.#backupsOf(outgoing).find((one) => one.outgoing.onlyCodec === codec);
-    if (wanted === (present !== undefined)) return;
-    if (present !== undefined) {
-      present.removed = true;
-    } else {
-      const copy: OutgoingTrack = { ...outgoing, onlyCodec: codec, streamId: 0, mid: "" };
-      const placed = Promise.withResolvers<void>();
-      placed.promise.catch(() => undefined);
-      this.#entries.push({ outgoing: copy, placed, transceiver: undefined, removed: false, backupOf: outgoing });
+    const key = `${streamId} ${mid} ${codec}`;
+    if (wanted) this.#wanted.set(key, { streamId, mid, codec });
+    else this.#wanted.delete(key);
+    if (this.#matchBackups()) this.offer();
+  }
+
+  /** The places are those of a room that we are no longer in, and so is what was wanted there. */
+  leaveRoom(): void {
+    this.#wanted.clear();
+    this.#matchBackups();
+    for (const { outgoing } of this.#entries) outgoing.streamId = 0;
+  }
+
+  /** Brings the backups in line with what is wanted; returns whether that changes the offer. */
+  #matchBackups(): boolean {
+    let changed = false;
+    for (const entry of [...this.#entries]) {
+      const { outgoing } = entry;
+      if (entry.backupOf !== undefined || entry.removed) continue;
+      const wanted = [...this.#wanted.values()].filter((one) => isPlace(outgoing, one)).map(({ codec }) => codec);
+      const backups = this.#backupsOf(outgoing);
+      for (const backup of backups) {
+        if (wanted.includes(backup.outgoing.onlyCodec ?? "")) continue;
+        backup.removed = true;
+        changed = true;
+      }
+      for (const codec of wanted) {
+        if (backups.some((one) => one.outgoing.onlyCodec === codec)) continue;
+        this.#addBackup(outgoing, codec);
+        changed = true;
+      }
     }
-    this.offer();
+    if (changed) this.#forgetRemoved();
+    return changed;
+  }
+
+  #addBackup(outgoing: OutgoingTrack, codec: string): void {
+    const copy: OutgoingTrack = { ...outgoing, onlyCodec: codec, streamId: 0, mid: "" };
+    const placed = Promise.withResolvers<void>();
+    placed.promise.catch(() => undefined);
+    this.#entries.push({ outgoing: copy, placed, transceiver: undefined, removed: false, backupOf: outgoing });
   }
 
   /** Where the server knows a track, its backups included. */
@@ -237,6 +273,8 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
       if (isNew) this.emit("placed", entry.outgoing);
       if (entry.toldMuted !== entry.outgoing.muted) this.emit("outdated", entry.outgoing);
     }
+    // Another stream may be at that place now, or this one's backup was asked for before we knew that it is there.
+    if (this.#matchBackups()) this.offer();
   }
 
   dropped(): void {
@@ -277,6 +315,9 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
     entry.removed = true;
     stop(entry);
     entry.placed.reject(reason);
+    const { backupOf: original, outgoing } = entry;
+    // Who wants it does without.
+    if (original !== undefined) this.#wanted.delete(`${original.streamId} ${original.mid} ${outgoing.onlyCodec}`);
     this.#forgetRemoved();
     if (entry.wasPlaced === true) this.emit("rejected", entry.outgoing, reason);
   }
@@ -285,6 +326,10 @@ export class Publisher extends TypedEmitter<PublisherEvents> implements SessionC
   #forgetRemoved(): void {
     this.#entries = this.#entries.filter(({ removed, transceiver }) => !removed || transceiver !== undefined);
   }
+}
+
+function isPlace(outgoing: OutgoingTrack, { streamId, mid }: WantedBackup): boolean {
+  return outgoing.streamId === streamId && outgoing.mid === mid;
 }
 
 function stop(entry: Entry): void {

@@ -95,12 +95,13 @@ export class RoomMedia extends TypedEmitter<RoomMediaEvents> {
   /** Closes the PeerConnections; what is published stays, to be published again. */
   reset(): void {
     for (const session of this.#sessions()) session.reset();
-    for (const track of this.publisher?.tracks ?? []) track.streamId = 0;
+    this.publisher?.leaveRoom();
   }
 
   close(): void {
     this.#subscriber?.close();
     this.publisher?.session.reset();
+    this.publisher?.leaveRoom();
     this.output.close();
   }
 
