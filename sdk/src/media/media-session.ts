@@ -3,37 +3,10 @@ import type { SessionAnswer } from "@parley/protocol";
 import { TypedEmitter } from "../api/emitter.ts";
 import { ParleyError, sdkError } from "../api/error.ts";
 import type { MediaState } from "../api/room-events.ts";
-import { PathWatch } from "./path-watch.ts";
+import { PathSampler } from "./path-sampler.ts";
+import type { SessionContent } from "./session-content.ts";
 import { SessionEnding } from "./session-ending.ts";
-import { selectedPair, type StatsEntry } from "./stats.ts";
-import type { OpenSessionInit, SectionInit, SessionRequests } from "./session-requests.ts";
-
-/** What a session carries; knows nothing of connections and their failures. */
-export interface SessionContent {
-  /** Nothing to carry: no PeerConnection is needed. */
-  readonly isEmpty: boolean;
-  /** Puts everything there is into a fresh PeerConnection, before its first offer. */
-  build(pc: RTCPeerConnection): void;
-  /** Brings a living PeerConnection up to date, before another offer. */
-  prepareUpdate(pc: RTCPeerConnection): void;
-  /** What each section of the offer is, once the offer is set. */
-  sections(): SectionInit[];
-  openExtras(): Pick<OpenSessionInit, "bindings" | "speakers">;
-  /** The answer is set. */
-  answered(answer: SessionAnswer): void;
-  /** The PeerConnection is closed. */
-  dropped(): void;
-  /** Another PeerConnection takes over from this one, which stays until {@link isTakenOver}, or {@link released}. */
-  retired(): void;
-  /** The new PeerConnection brings everything that the retired one did. */
-  readonly isTakenOver: boolean;
-  /** The retired PeerConnection is closed. */
-  released(): void;
-  /** The server refuses, for good, what it had before; the PeerConnection is closed. */
-  refused(reason: ParleyError): void;
-  /** Whether packets should be coming in all the time now. `sentPackets`: since the last look; undefined: the browser does not tell. */
-  expectsPackets(sentPackets: number | undefined): boolean;
-}
+import type { OpenSessionInit, SessionRequests } from "./session-requests.ts";
 
 export interface MediaSessionDeps {
   readonly clock: Clock;
@@ -52,10 +25,9 @@ export interface MediaSessionEvents {
 const connectTimeoutMs = 8_000;
 /** After an ICE restart packets must come within this, else everything is made anew. */
 const restartTimeoutMs = 3_000;
-const samplePeriodMs = 600;
 /** A PeerConnection that was replaced is closed at the latest so long after its successor has connected. */
 const takeOverMs = 5_000;
-type TimerName = "connect" | "sample" | "restart" | "rebuild" | "retry" | "takeOver";
+type TimerName = "connect" | "restart" | "rebuild" | "retry" | "takeOver";
 /** Pauses before a PeerConnection is made anew, the last one for all that follow. */
 const rebuildPausesMs = [0, 500, 1_000, 2_000, 4_000];
 
@@ -75,7 +47,8 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   /** Whether this PeerConnection has ever been connected. */
   #hasConnected = false;
   #isRestarting = false;
-  #sentPackets: number | undefined;
+  /** Of the present PeerConnection. */
+  #sampler: PathSampler | undefined;
   /** Grows with every PeerConnection; what belongs to an older one is ignored. */
   #generation = 0;
   /** Rejects when the PeerConnection is no longer ours; then the next one is watched. */
@@ -93,7 +66,6 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
   #waiting: Promise<void> | undefined;
   #rebuilds = 0;
   #timers: { [Name in TimerName]?: Timer } = {};
-  #watch = new PathWatch();
 
   constructor(name: string, content: SessionContent, deps: MediaSessionDeps) {
     super();
@@ -162,7 +134,9 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     this.#enqueue(() => this.#negotiateNow({ iceRestart: true })).then(
       () => {
         // The way to the server may have been broken as well: the time counts from the answer.
-        if (generation === this.#generation) this.#setTimer("restart", restartTimeoutMs, () => this.#lost());
+        if (generation !== this.#generation) return;
+        this.#sampler?.awaitReturn();
+        this.#setTimer("restart", restartTimeoutMs, () => this.#lost());
       },
       () => {
         if (generation === this.#generation) this.#lost();
@@ -343,6 +317,16 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
     };
     pc.addEventListener("connectionstatechange", onChange);
     pc.addEventListener("iceconnectionstatechange", onChange);
+    this.#sampler = new PathSampler({
+      clock: this.#deps.clock,
+      pc,
+      expectsPackets: (sentPackets) => this.#content.expectsPackets(sentPackets),
+      onSilent: () => this.#doubt(),
+      onReturned: () => {
+        this.#cancel("restart");
+        this.#isRestarting = false;
+      },
+    });
     return pc;
   }
 
@@ -354,58 +338,18 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
       this.#setState("connected");
       if (this.#content.isTakenOver) this.#releaseRetired();
       else if (this.#retired !== undefined) this.#setTimer("takeOver", takeOverMs, () => this.#releaseRetired());
-      this.#sampleSoon();
+      this.#sampler?.start();
     } else if (pc.connectionState === "failed" || pc.connectionState === "closed") {
       this.#lost();
     } else if (pc.iceConnectionState === "disconnected") {
-      this.emit("doubt");
-      this.restartIce();
+      this.#doubt();
     }
   }
 
-  #sampleSoon(): void {
-    const generation = this.#generation;
-    this.#setTimer("sample", samplePeriodMs, () => {
-      const pc = this.#pc;
-      if (pc === undefined) return;
-      packetsOf(pc).then(
-        (packets) => {
-          if (generation === this.#generation) this.#onSample(packets);
-        },
-        () => undefined,
-      );
-    });
-  }
-
-  #packetsAtRestart: number | undefined;
-
-  #onSample({ received: receivedPackets, sent }: PacketCounts): void {
-    if (this.#timers.restart === undefined) {
-      this.#packetsAtRestart = undefined;
-    } else if (receivedPackets === undefined) {
-      // A browser that does not count; its own word must do.
-      if (this.#pc?.iceConnectionState === "connected") this.#restarted();
-    } else {
-      this.#packetsAtRestart ??= receivedPackets;
-      // Fewer: another pair, whose count begins with the restart.
-      if (receivedPackets < this.#packetsAtRestart) this.#packetsAtRestart = 0;
-      // Answers to the new checks, or media: the path lives.
-      if (receivedPackets > this.#packetsAtRestart + 1) this.#restarted();
-    }
-    const sentNow = sent === undefined || this.#sentPackets === undefined ? undefined : sent - this.#sentPackets;
-    this.#sentPackets = sent;
-    const expectsPackets = this.#content.expectsPackets(sentNow);
-    if (this.#watch.add({ atMs: this.#deps.clock.monoMs(), receivedPackets, expectsPackets })) {
-      this.emit("doubt");
-      this.restartIce();
-    }
-    this.#sampleSoon();
-  }
-
-  #restarted(): void {
-    this.#cancel("restart");
-    this.#isRestarting = false;
-    this.#packetsAtRestart = undefined;
+  /** The path may be dead. */
+  #doubt(): void {
+    this.emit("doubt");
+    this.restartIce();
   }
 
   #lost(): void {
@@ -446,11 +390,10 @@ export class MediaSession extends TypedEmitter<MediaSessionEvents> {
 
   /** From here on the PeerConnection is nobody's. */
   #detach(): RTCPeerConnection | undefined {
-    for (const name of ["connect", "sample", "restart", "rebuild", "retry"] as const) this.#cancel(name);
-    this.#watch = new PathWatch();
-    this.#packetsAtRestart = undefined;
+    for (const name of ["connect", "restart", "rebuild", "retry"] as const) this.#cancel(name);
+    this.#sampler?.stop();
+    this.#sampler = undefined;
     this.#isRestarting = false;
-    this.#sentPackets = undefined;
     this.#isOpen = false;
     this.#hasConnected = false;
     const pc = this.#pc;
@@ -488,22 +431,4 @@ function goneSignal(): PromiseWithResolvers<never> {
   // Nobody may be waiting.
   gone.promise.catch(() => undefined);
   return gone;
-}
-
-interface PacketCounts {
-  /** Everything that came in on the selected pair: media, feedback, answers to our checks. Undefined: no pair, or the browser does not tell. */
-  readonly received: number | undefined;
-  /** Media and feedback that went out. */
-  readonly sent: number | undefined;
-}
-
-async function packetsOf(pc: RTCPeerConnection): Promise<PacketCounts> {
-  const report = await pc.getStats();
-  const pair = selectedPair([...(report.values() as Iterable<StatsEntry>)]);
-  if (pair === undefined) return { received: undefined, sent: undefined };
-  const count = (name: string): number => (typeof pair[name] === "number" ? pair[name] : 0);
-  return {
-    received: count("packetsReceived") + count("responsesReceived") + count("requestsReceived"),
-    sent: typeof pair["packetsSent"] === "number" ? pair["packetsSent"] : undefined,
-  };
 }

@@ -4,7 +4,8 @@ import { ParleyError, sdkError, wireError } from "../api/error.ts";
 import type { TrackPublishDefaults } from "../api/options.ts";
 import type { Attributes, TrackSource } from "../api/values.ts";
 import { sourceToWire } from "../room/wire-values.ts";
-import { MediaSession, type MediaSessionDeps, type SessionContent } from "./media-session.ts";
+import { MediaSession, type MediaSessionDeps } from "./media-session.ts";
+import type { SessionContent } from "./session-content.ts";
 import { encodingFor, preferCodec } from "./send-encoding.ts";
 import type { SectionInit } from "./session-requests.ts";
 
