@@ -1,29 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { decodeRevocations, type VerifiedToken } from "@parley/domain-access";
+import { decodeRevocations } from "@parley/domain-access";
 import {
   Admission,
   chooseSubprotocol,
-  Connection,
   decodeClientFrame,
   encodeServerFrame,
   SocketCounts,
   subprotocols,
   TokenBucket,
   toWireError,
-  UserBudget,
   type AdmissionOutput,
   type SocketTicket,
 } from "@parley/domain-connection";
-import {
-  FenceGuard,
-  randomId,
-  subjects,
-  toBase64url,
-  TrustedProxies,
-  type Subscription,
-  type Timer,
-} from "@parley/foundation";
+import { FenceGuard, subjects, TrustedProxies, type Subscription, type Timer } from "@parley/foundation";
 import {
   closeCodes,
   errorBody,
@@ -35,16 +25,15 @@ import {
 } from "@parley/protocol";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { ClientSocket } from "./client-socket.ts";
+import { ConnectionRegistry } from "./connection-registry.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { GatewayConfig } from "./config.ts";
 import { gatewayMetrics, type GatewayMetrics } from "./gateway-metrics.ts";
-import { HeldConnection } from "./held-connection.ts";
+import type { HeldConnection } from "./held-connection.ts";
 import type { GatewayDeps } from "./ports.ts";
-import { announceGone, announcePresence } from "./presence.ts";
+import { announcePresence } from "./presence.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 
-/** Resume tokens: not to be guessed. */
-const resumeTokenBytes = 32;
 /**
  * The WebSocket library reads messages up to this many times our limit, so that a client which sends one gets a numbered error. Beyond it the socket
  * is closed with 1009 at once.
@@ -70,16 +59,6 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps): Gateway
 /** What may be under way when we close; from who goes on after that nothing more is read. */
 const maxFramesAfterClose = 64;
 
-/** Longer than a budget takes to be full again, so that nobody has a fresh one by coming again. */
-const forgetUserMs = 10_000;
-
-/** What the connections of one user have in common. */
-interface User {
-  readonly held: Set<HeldConnection>;
-  readonly budget: UserBudget;
-  lastSeenMs: number;
-}
-
 /** One socket until it is closed. */
 interface Visitor {
   readonly socket: ClientSocket;
@@ -99,11 +78,7 @@ class WebSocketGateway implements Gateway {
   readonly #proxies: TrustedProxies;
   readonly #metrics: GatewayMetrics;
   readonly #visitors = new Set<Visitor>();
-  /** By resume token. */
-  readonly #held = new Map<string, HeldConnection>();
-  readonly #byConnection = new Map<string, HeldConnection>();
-  /** In the order in which they were made. */
-  readonly #users = new Map<string, User>();
+  readonly #connections: ConnectionRegistry;
   readonly #timers: readonly Timer[];
   readonly #deliveries: Deliveries;
   readonly #events: Subscription;
@@ -130,9 +105,17 @@ class WebSocketGateway implements Gateway {
     }));
     this.#timers = [
       deps.clock.every(config.tickPeriodMs, () => this.#tick()),
-      deps.clock.every(config.presencePeriodMs, () => announcePresence(deps.bus, deps.ownerId, this.#held.values())),
+      deps.clock.every(config.presencePeriodMs, () =>
+        announcePresence(deps.bus, deps.ownerId, this.#connections.values()),
+      ),
     ];
     this.#deliveries = new Deliveries(new FenceGuard(), deps.logger);
+    this.#connections = new ConnectionRegistry({
+      config,
+      deps,
+      metrics: this.#metrics,
+      deliveries: this.#deliveries,
+    });
     this.#events = deps.bus.subscribe(subjects.ownerEvent(deps.ownerId), ({ payload }) => this.#deliver(payload));
     this.#revocations = deps.bus.subscribe(subjects.accessRevocations, ({ payload }) => this.#revoked(payload));
     // What was revoked before we started.
@@ -144,7 +127,7 @@ class WebSocketGateway implements Gateway {
   }
 
   get connectionCount(): number {
-    return this.#held.size;
+    return this.#connections.size;
   }
 
   handleUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): boolean {
@@ -190,7 +173,7 @@ class WebSocketGateway implements Gateway {
   drain(): void {
     if (this.#state !== "open") return;
     this.#state = "draining";
-    for (const held of [...this.#held.values()]) {
+    for (const held of this.#connections.all()) {
       held.drain(Math.round((this.#deps.random.uint32() / 2 ** 32) * this.#config.drainSpreadMs));
     }
     for (const visitor of [...this.#visitors]) {
@@ -203,10 +186,7 @@ class WebSocketGateway implements Gateway {
     for (const timer of this.#timers) timer.cancel();
     this.#events.unsubscribe();
     this.#revocations.unsubscribe();
-    for (const held of this.#held.values()) held.release();
-    this.#held.clear();
-    this.#byConnection.clear();
-    this.#users.clear();
+    this.#connections.release();
     for (const ws of this.#server.clients) ws.terminate();
     this.#server.close();
   }
@@ -303,84 +283,12 @@ class WebSocketGateway implements Gateway {
       this.#refuse(visitor, tooMany);
       return;
     }
-    const resumed = this.#findResumable(connect, token);
+    const resumed = this.#connections.findResumable(connect, token);
     if (connect.resume !== undefined) this.#metrics.resumes.add(1, [resumed === undefined ? "refused" : "resumed"]);
-    visitor.held = resumed ?? this.#newConnection(token);
+    visitor.held = resumed ?? this.#connections.open(token);
     const resumeAfter = resumed === undefined ? undefined : Number(connect.resume?.lastSeq ?? 0n);
     visitor.held.attach(visitor.socket, token, visitor.localIp, resumeAfter);
     this.#admit(visitor, visitor.admission.handle({ type: "accepted" }, this.#deps.clock.monoMs()));
-  }
-
-  /** Only the same user of the same app gets a connection back, and only without a gap. */
-  #findResumable({ resume }: Connect, { appId, subject }: VerifiedToken): HeldConnection | undefined {
-    if (resume === undefined) return undefined;
-    const held = this.#held.get(resume.resumeToken);
-    if (held === undefined || held.connection.appId !== appId || held.connection.userId !== subject) return undefined;
-    return held.connection.canResume(Number(resume.lastSeq)) ? held : undefined;
-  }
-
-  #newConnection(token: VerifiedToken): HeldConnection {
-    this.#makeRoomFor(token);
-    const { random, clock, serverVersion } = this.#deps;
-    const key = userKey(token.appId, token.subject);
-    const user = this.#users.get(key) ?? {
-      held: new Set(),
-      budget: new UserBudget(this.#config.policy, clock.monoMs()),
-      lastSeenMs: 0,
-    };
-    this.#users.set(key, user);
-    const connection = new Connection(
-      {
-        connectionId: randomId(random),
-        resumeToken: toBase64url(random.bytes(resumeTokenBytes)),
-        appId: token.appId,
-        userId: token.subject,
-        serverVersion,
-        policy: this.#config.policy,
-        budget: user.budget,
-      },
-      clock.monoMs(),
-    );
-    const held = new HeldConnection({
-      connection,
-      token,
-      deps: this.#deps,
-      metrics: this.#metrics,
-      deliveries: this.#deliveries,
-      onEnded: () => {
-        this.#held.delete(connection.resumeToken);
-        this.#byConnection.delete(connection.connectionId);
-        this.#forgetOfUser(held);
-        announceGone(this.#deps.bus, connection.appId, connection.connectionId);
-      },
-    });
-    this.#held.set(connection.resumeToken, held);
-    this.#byConnection.set(connection.connectionId, held);
-    user.held.add(held);
-    return held;
-  }
-
-  /**
-   * Who connects again and again without resuming leaves connections that wait for a resume, each with its place in rooms. A user has no more of
-   * both kinds than of sockets: the oldest that waits goes.
-   */
-  #makeRoomFor(token: VerifiedToken): void {
-    const user = this.#users.get(userKey(token.appId, token.subject));
-    if (user === undefined || user.held.size < this.#config.limits.maxPerUser) return;
-    for (const held of user.held) {
-      if (held.connection.state !== "detached") continue;
-      held.giveUp();
-      this.#metrics.refused.add(1, ["too-many-connections"]);
-      return;
-    }
-  }
-
-  #forgetOfUser(held: HeldConnection): void {
-    const key = userKey(held.connection.appId, held.connection.userId);
-    const user = this.#users.get(key);
-    if (user === undefined) return;
-    user.held.delete(held);
-    user.lastSeenMs = this.#deps.clock.monoMs();
   }
 
   /** Tells a socket why, with a numbered error, and closes it. A connection it belonged to ends. */
@@ -405,7 +313,7 @@ class WebSocketGateway implements Gateway {
   #deliver(payload: Uint8Array): void {
     const delivery = this.#deliveries.read(payload);
     for (const connectionId of delivery?.connectionIds ?? []) {
-      if (delivery !== undefined) this.#byConnection.get(connectionId)?.deliver(delivery);
+      if (delivery !== undefined) this.#connections.get(connectionId)?.deliver(delivery);
     }
   }
 
@@ -414,7 +322,7 @@ class WebSocketGateway implements Gateway {
     const { clock, tokens } = this.#deps;
     const all = decodeRevocations(payload) ?? [];
     for (const kept of all) tokens.revoke(kept, clock.unixMs());
-    if (all.length > 0) for (const held of [...this.#held.values()]) held.endIfRevoked();
+    if (all.length > 0) for (const held of this.#connections.all()) held.endIfRevoked();
   }
 
   #tick(): void {
@@ -422,15 +330,8 @@ class WebSocketGateway implements Gateway {
     for (const visitor of this.#visitors) {
       if (visitor.held === undefined) this.#admit(visitor, visitor.admission.handle({ type: "tick" }, nowMs));
     }
-    for (const held of [...this.#held.values()]) held.tick();
-    for (const [key, user] of this.#users) {
-      if (user.held.size === 0 && nowMs - user.lastSeenMs > forgetUserMs) this.#users.delete(key);
-    }
+    this.#connections.tick();
   }
-}
-
-function userKey(appId: string, userId: string): string {
-  return JSON.stringify([appId, userId]);
 }
 
 /** Advice to those who were refused because of load. */
