@@ -2,23 +2,14 @@ import type { Clock, Timer } from "@parley/foundation";
 import type { SessionAnswer, SlotResult } from "@parley/protocol";
 import { TypedEmitter } from "../api/emitter.ts";
 import { wireError, type ParleyError } from "../api/error.ts";
-import { currentSource, SlotWatch, type WatchChange } from "./csrc-watch.ts";
+import type { WatchChange } from "./csrc-watch.ts";
 import { MediaSession, type MediaSessionDeps } from "./media-session.ts";
 import type { SessionContent } from "./session-content.ts";
 import { trimReceiveCodecs } from "./send-encoding.ts";
 import type { OpenSessionInit, SectionInit, SessionRequests } from "./session-requests.ts";
+import { Slot, type SlotView } from "./slot.ts";
+import { SlotLooks } from "./slot-looks.ts";
 import { grownPairs, planSlots, type BindingWish, type Demand, type SlotPair } from "./slot-plan.ts";
-
-/** A slot with what comes out of it. */
-export interface SlotView {
-  /** Of this section of this PeerConnection: while one takes over from another there are two of each mid. */
-  readonly id: string;
-  readonly mid: string;
-  readonly kind: "audio" | "video";
-  readonly track: MediaStreamTrack;
-  /** The demand it serves; undefined: a speaker's slot, whoever speaks. */
-  readonly key: string | undefined;
-}
 
 export interface SubscriberEvents {
   /** A demand has a slot now, whose packets may still be somebody else's. */
@@ -42,25 +33,8 @@ export interface SubscriberOptions {
   readonly expectsMedia: () => boolean;
 }
 
-/** Packets are looked at so often while a picture is awaited, and else. A look costs some microseconds a slot. */
-const pendingPollMs = 40;
-const steadyPollMs = 200;
-/** A speaker's slot goes to another without a word of ours: nobody should be heard under another's name for longer than this. */
-const speakerPollMs = 50;
 /** A bind that was not answered is asked again. */
 const retryBindMs = 1_000;
-
-interface Slot {
-  readonly id: string;
-  readonly mid: string;
-  readonly kind: "audio" | "video";
-  readonly transceiver: RTCRtpTransceiver;
-  readonly watch: SlotWatch;
-  key: string | undefined;
-  /** What was asked of the server last; undefined: unknown. */
-  requested: BindingWish | undefined;
-  isAudible: boolean;
-}
 
 interface Pair {
   readonly audio: RTCRtpTransceiver;
@@ -87,13 +61,13 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   #applying = false;
   #growing = false;
   #pairCount: number;
-  #poll: Timer | undefined;
-  #pollMs = 0;
+  readonly #looks: SlotLooks;
   #retry: Timer | undefined;
 
   constructor(deps: MediaSessionDeps, options: SubscriberOptions) {
     super();
     this.#clock = deps.clock;
+    this.#looks = new SlotLooks(deps.clock, () => this.look());
     this.#requests = deps.requests;
     this.#options = options;
     this.#pairCount = Math.min(options.initialPairs, options.maxPairs);
@@ -117,7 +91,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
       const slot = this.#slots.get(result.mid);
       if (slot === undefined) continue;
       if (result.error !== undefined) this.#bindFailed(slot, result);
-      else if (!canSeeSources(slot)) this.#emitChanges(slot, slot.watch.observe(result.streamId));
+      else if (!slot.canSeeSources) this.#emitChanges(slot, slot.watch.observe(result.streamId));
     }
   }
 
@@ -127,7 +101,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   }
 
   close(): void {
-    this.#poll?.cancel();
+    this.#looks.stop();
     this.#retry?.cancel();
     this.session.reset();
   }
@@ -172,7 +146,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
       else this.#retired.push(slot);
     }
     this.#forget();
-    this.#schedulePoll();
+    this.#scheduleLooks();
   }
 
   get isTakenOver(): boolean {
@@ -204,8 +178,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
     this.#assigned = new Map();
     this.#speakerMids = [];
     this.#growing = false;
-    this.#poll?.cancel();
-    this.#poll = undefined;
+    this.#looks.stop();
   }
 
   /** Lets go of the retired slots for which there is no more use. */
@@ -244,17 +217,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
       ] as const) {
         const { mid } = transceiver;
         if (mid === null || this.#slots.has(mid)) continue;
-        const watch = new SlotWatch();
-        this.#slots.set(mid, {
-          id: `${this.#generation}/${mid}`,
-          mid,
-          kind,
-          transceiver,
-          watch,
-          key: undefined,
-          requested: nothing(mid),
-          isAudible: false,
-        });
+        this.#slots.set(mid, new Slot(`${this.#generation}/${mid}`, mid, kind, transceiver.receiver));
       }
     }
   }
@@ -296,7 +259,7 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
     }
     const speakersChanged = plan.speakerMids.join() !== this.#speakerMids.join();
     this.#speakerMids = plan.speakerMids;
-    this.#schedulePoll();
+    this.#scheduleLooks();
     return { changed, speakersChanged, wantedPairs: plan.wantedPairs };
   }
 
@@ -311,22 +274,22 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
   #assign(slot: Slot, key: string | undefined): void {
     if (slot.key === key) return;
     if (slot.key !== undefined) {
-      const view = viewOf(slot);
+      const view = slot.view;
       slot.key = undefined;
       this.emit("unassigned", view.key ?? "", view);
     }
     if (key === undefined) return;
     slot.key = key;
-    this.emit("assigned", key, viewOf(slot));
+    this.emit("assigned", key, slot.view);
     // It may come out already, when a stream returns to its slot.
     const { shown } = slot.watch;
-    if (shown !== 0) this.emit("shows", shown, viewOf(slot));
+    if (shown !== 0) this.emit("shows", shown, slot.view);
   }
 
   #makeAudible(slot: Slot): void {
     if (slot.kind !== "audio" || slot.isAudible) return;
     slot.isAudible = true;
-    this.emit("audioSlot", viewOf(slot));
+    this.emit("audioSlot", slot.view);
   }
 
   #apply(): void {
@@ -379,48 +342,24 @@ export class Subscriber extends TypedEmitter<SubscriberEvents> implements Sessio
 
   #emitChanges(slot: Slot, changes: readonly WatchChange[]): void {
     for (const { type, streamId } of changes) {
-      this.emit(type, streamId, viewOf(slot));
+      this.emit(type, streamId, slot.view);
       if (type !== "shows" || this.#retired.includes(slot)) continue;
       // It comes out here now: the PeerConnection before may stop.
       this.#retire((old) => old.kind === slot.kind && old.watch.shown === streamId);
     }
   }
 
-  #schedulePoll(): void {
-    const slots = [...this.#slots.values(), ...this.#retired];
-    const some = (holds: (watch: SlotWatch) => boolean): boolean => slots.some(({ watch }) => holds(watch));
-    let periodMs = some((watch) => !watch.isIdle) ? steadyPollMs : 0;
-    if (some((watch) => watch.expectsAny)) periodMs = speakerPollMs;
-    if (some((watch) => watch.isPending)) periodMs = pendingPollMs;
-    if (periodMs === this.#pollMs && this.#poll !== undefined) return;
-    this.#poll?.cancel();
-    this.#poll = undefined;
-    this.#pollMs = periodMs;
-    if (periodMs > 0) this.#poll = this.#clock.every(periodMs, () => this.look());
+  #scheduleLooks(): void {
+    this.#looks.schedule([...this.#slots.values(), ...this.#retired]);
   }
 
   /** Looks at the packets now; also called for each new picture that is drawn. */
   look(): void {
     for (const slot of [...this.#slots.values(), ...this.#retired]) {
-      if (slot.watch.isIdle || !canSeeSources(slot)) continue;
-      const source = currentSource(slot.transceiver.receiver.getContributingSources());
-      this.#emitChanges(slot, slot.watch.observe(source));
+      if (!slot.watch.isIdle && slot.canSeeSources) this.#emitChanges(slot, slot.watch.observe(slot.source));
     }
-    this.#schedulePoll();
+    this.#scheduleLooks();
   }
-}
-
-function viewOf({ id, mid, kind, key, transceiver }: Slot): SlotView {
-  return { id, mid, kind, key, track: transceiver.receiver.track };
-}
-
-function canSeeSources({ transceiver }: Slot): boolean {
-  return typeof (transceiver.receiver as Partial<RTCRtpReceiver>).getContributingSources === "function";
-}
-
-/** A fresh slot is bound to nothing. */
-function nothing(mid: string): BindingWish {
-  return { mid, streamId: 0, trackMid: "" };
 }
 
 function isSame(a: BindingWish | undefined, b: BindingWish): boolean {

@@ -1,7 +1,8 @@
 import { TypedEmitter } from "../api/emitter.ts";
 import type { ParleyError } from "../api/error.ts";
 import type { AudioOutput } from "../media/audio-output.ts";
-import type { SlotView, Subscriber } from "../media/subscriber.ts";
+import type { SlotView } from "../media/slot.ts";
+import type { Subscriber } from "../media/subscriber.ts";
 import { DemandTable } from "./demand-table.ts";
 import type { RemotePublication } from "./remote-publication.ts";
 
