@@ -110,7 +110,9 @@ test("[SIG-2] requests in any order from anybody in several rooms, whole or muta
           const { transfer } = output;
           const taken = bench.handle({ type: "transfer", transfer, replyTo: 900 });
           const reply = taken.find((one) => one.type === "transfer-reply")?.reply;
-          bench.handle({ type: "transfer-answered", transferId: transfer.transferId, reply });
+          const ended = bench.handle({ type: "transfer-answered", transferId: transfer.transferId, reply });
+          const settled = ended.find((one) => one.type === "transfer-settled")?.settled;
+          if (settled !== undefined && random.chance(0.8)) bench.handle({ type: "transfer-settled", settled });
         }
       }
       if (random.chance(0.1)) bench.advance(random.below(400), false);
