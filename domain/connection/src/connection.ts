@@ -25,6 +25,7 @@ import {
   toWireError,
   type ServerFrameInit,
 } from "./frames.ts";
+import { JoinedRooms } from "./joined-rooms.ts";
 import { NewestEvents } from "./newest-events.ts";
 import type { ConnectionPolicy } from "./policy.ts";
 import { ResumeBuffer } from "./resume-buffer.ts";
@@ -53,9 +54,7 @@ export class Connection {
   readonly #data: TokenBucket;
   readonly #budget: UserBudget;
   readonly #newest = new NewestEvents();
-  readonly #rooms = new Set<string>();
-  /** Moves that the client has not acknowledged, by the room it was in: what it asks of that room may be meant for the other one. */
-  readonly #unseenMoves = new Map<string, { readonly toRoomId: string; readonly seq: number }>();
+  readonly #rooms = new JoinedRooms();
   /** Requests that wait for their answer, with their room and what they do. */
   readonly #pending = new Map<number, { readonly roomId: string; readonly method: RoomRequest["method"]["case"] }>();
   #state: "detached" | "attached" | "ended" = "detached";
@@ -88,7 +87,7 @@ export class Connection {
 
   /** Rooms it has joined (or waits in the lobby of). */
   get rooms(): ReadonlySet<string> {
-    return this.#rooms;
+    return this.#rooms.names;
   }
 
   /** Whether a client that handled everything up to `lastSeq` can go on without a gap. */
@@ -180,7 +179,7 @@ export class Connection {
       },
     });
     if (resumeAfter === undefined) return;
-    this.#seen(resumeAfter);
+    this.#rooms.seen(resumeAfter);
     for (const frame of this.#kept.since(resumeAfter) ?? []) this.#outputs.push({ type: "send", bytes: frame.bytes });
     this.#sendNewest(0);
   }
@@ -191,7 +190,7 @@ export class Connection {
       this.#violate(parleyError("bad-frame", "An acknowledgement of what was never sent."), nowMs);
       return;
     }
-    this.#seen(Number(frame.ack));
+    this.#rooms.seen(Number(frame.ack));
     switch (frame.frame.case) {
       case "connect":
         this.#violate(parleyError("bad-frame", "A second connect frame."), nowMs);
@@ -235,7 +234,7 @@ export class Connection {
     }
     if (request.method.case !== "room") return;
     const room = request.method.value;
-    if (room.method.case === "leave") this.#leaveWhereMoved(room.roomId);
+    if (room.method.case === "leave") this.#rooms.leaving(room.roomId);
     this.#pending.set(requestId, { roomId: room.roomId, method: room.method.case });
     const deadlineMs = request.deadlineMs === 0 ? this.#policy.defaultDeadlineMs : request.deadlineMs;
     const deadlineAtMs = nowMs + Math.min(deadlineMs, this.#policy.maxDeadlineMs);
@@ -252,7 +251,7 @@ export class Connection {
     if (this.#pending.size >= this.#policy.maxPendingRequests) {
       return toWireError(parleyError("rate-limited", "Too many requests wait for an answer."), 1000);
     }
-    if (room.method.case === "join" && this.#rooms.size >= this.#policy.maxRoomsPerConnection) {
+    if (room.method.case === "join" && this.#rooms.names.size >= this.#policy.maxRoomsPerConnection) {
       return toWireError(parleyError("rate-limited", "Too many rooms on this connection."));
     }
     const waitMs = this.#budget.take(room.method.case, nowMs);
@@ -280,8 +279,8 @@ export class Connection {
     if (pending === undefined) return;
     this.#pending.delete(requestId);
     if (result.ok) {
-      if (pending.method === "join" && saysJoined(result.response)) this.#rooms.add(pending.roomId);
-      if (pending.method === "leave") this.#rooms.delete(pending.roomId);
+      if (pending.method === "join" && saysJoined(result.response)) this.#rooms.joined(pending.roomId);
+      if (pending.method === "leave") this.#rooms.left(pending.roomId);
       const bytes = encodeResponseFrame(this.#kept.nextSeq, requestId, result.response);
       this.#keepAndSend(bytes, bufferedBytes, nowMs);
     } else {
@@ -310,9 +309,10 @@ export class Connection {
       return;
     }
     const { membership } = delivery;
-    if (membership !== undefined) {
-      this.#rooms.delete(membership.roomId);
-      if (membership.type === "moved") this.#onMoved(membership.roomId, membership.toRoomId);
+    if (membership?.type === "left") this.#rooms.left(membership.roomId);
+    else if (membership?.type === "moved") {
+      const { roomId, toRoomId } = membership;
+      this.#rooms.moved(roomId, toRoomId, this.#kept.nextSeq, this.#isLeaving(roomId));
     }
     this.#keepAndSend(encodeEventFrame(this.#kept.nextSeq, delivery.event), bufferedBytes, nowMs);
   }
@@ -332,27 +332,11 @@ export class Connection {
     for (const event of this.#newest.take()) this.#outputs.push({ type: "send", bytes: encodeEventFrame(0, event) });
   }
 
-  /** Who is leaving is not held in the room that it is moved to: nobody announces it there, and its owner lets it go. */
-  #onMoved(fromRoomId: string, toRoomId: string): void {
-    if (this.#rooms.has(toRoomId)) return;
-    for (const { roomId, method } of this.#pending.values()) {
-      if (method === "leave" && roomId === fromRoomId) return;
+  #isLeaving(roomId: string): boolean {
+    for (const pending of this.#pending.values()) {
+      if (pending.method === "leave" && pending.roomId === roomId) return true;
     }
-    this.#rooms.add(toRoomId);
-    this.#unseenMoves.set(fromRoomId, { toRoomId, seq: this.#kept.nextSeq });
-  }
-
-  /** The client leaves a room from which it has been moved, perhaps on and on, and does not know that yet. */
-  #leaveWhereMoved(roomId: string): void {
-    if (this.#rooms.has(roomId)) return;
-    const move = this.#unseenMoves.get(roomId);
-    if (move === undefined) return;
-    this.#unseenMoves.delete(roomId);
-    if (!this.#rooms.delete(move.toRoomId)) this.#leaveWhereMoved(move.toRoomId);
-  }
-
-  #seen(upToSeq: number): void {
-    for (const [roomId, { seq }] of this.#unseenMoves) if (seq <= upToSeq) this.#unseenMoves.delete(roomId);
+    return false;
   }
 
   #keepAndSend(bytes: Uint8Array, bufferedBytes: number, nowMs: number): void {
