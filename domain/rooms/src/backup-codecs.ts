@@ -51,6 +51,19 @@ function count(room: RoomState, { stream, key, mid, codec }: BackupNeed, change:
 }
 
 /**
+ * A backup comes that nobody needs: it was asked for in another room, or before a restart of ours by somebody who has gone. Its publisher would send it for
+ * ever.
+ */
+export function tellUnneeded(room: RoomState, stream: StreamState, track: TrackState): void {
+  const { streamId, owner, backups } = stream;
+  const { backupOf: mid } = track;
+  const codec = codecName(track.codec);
+  const isNeeded = [...backups.values()].some((need) => need.mid === mid && need.codec === codec);
+  if (mid === "" || codec === "" || isNeeded) return;
+  tell(room, [owner], { case: "codecWanted", value: { streamId, mid, codec, wanted: false } });
+}
+
+/**
  * Asks publishers for a track in another codec while somebody cannot decode their first one, and says when that is over. At the end of a call, so
  * that what changes to and fro within it is not told.
  */

@@ -7,6 +7,7 @@ import {
   type TrackStatus,
 } from "@parley/protocol";
 import { tell } from "./audience.ts";
+import { tellUnneeded } from "./backup-codecs.ts";
 import { pathQuality } from "./connection-quality.ts";
 import { removeMember } from "./membership.ts";
 import { endSession, type SessionEnd } from "./session-end.ts";
@@ -84,7 +85,7 @@ export function nodeLost(room: RoomState, nodeId: string, bootId: bigint, nowMs:
 
 function takeTracks(room: RoomState, session: SessionState, statuses: readonly TrackStatus[]): void {
   const changed = new Set<StreamState>();
-  const recoded = new Set<StreamState>();
+  const recoded = new Map<TrackState, StreamState>();
   for (const status of statuses) {
     const found = trackOf(room, session, status.mid);
     if (found === undefined) continue;
@@ -99,11 +100,12 @@ function takeTracks(room: RoomState, session: SessionState, statuses: readonly T
       if (track.codec !== status.codec) changed.add(stream);
       track.codec = status.codec;
       track.payloadType = status.payloadType;
-      recoded.add(stream);
+      recoded.set(track, stream);
     }
   }
   for (const stream of changed) announceStream(room, stream);
-  for (const stream of recoded) resolveSlotsOf(room, stream);
+  for (const stream of new Set(recoded.values())) resolveSlotsOf(room, stream);
+  for (const [track, stream] of recoded) tellUnneeded(room, stream, track);
 }
 
 function trackOf(

@@ -184,6 +184,39 @@ test("[MED-3] a codec the subscriber lacks: the bind fails with a number, a back
   assert.equal(bench.valuesOf("alice", "codecWanted").at(-1)?.wanted, false);
 });
 
+test("[MED-3] a backup that nobody here has asked for is told to be unneeded when it comes; one that somebody needs is not", () => {
+  const withBackup = {
+    sections: [
+      { mid: "1", kind: "video", codecs: [Codec.VP9, Codec.VP8] },
+      { mid: "2", kind: "video", codecs: [Codec.VP8] },
+    ],
+  } as const;
+  for (const isNeeded of [false, true]) {
+    const bench = new RoomBench();
+    bench.join("alice");
+    bench.join("bob");
+    const request = publishing("camera", withBackup);
+    const sections = request.sections.map(({ mid, use }) => ({
+      mid,
+      use: { ...use, value: { ...use.value, backupOf: mid === "2" ? "1" : "" } },
+    }));
+    const answer = bench.command("alice", { case: "openSession", value: { ...request, sections } });
+    assert.ok(answer.ok && answer.response.result.case === "session");
+    const streamId = answer.response.result.value.published[0]?.streamId ?? 0;
+    if (isNeeded) {
+      bench.receive("bob", { sections: [{ mid: "1", kind: "video", codecs: [Codec.VP8] }] });
+      bind(bench, [{ mid: "1", streamId }]);
+    }
+    const tracks = [
+      { mid: "1", live: true, codec: Codec.VP9, payloadType: Codec.VP9 + 96 },
+      { mid: "2", live: true, codec: Codec.VP8, payloadType: Codec.VP8 + 96 },
+    ];
+    for (let second = 0; second < 3; second += 1) bench.report(bench.grantOf(publisher), { tracks });
+    const told = bench.valuesOf("alice", "codecWanted").map(({ mid, codec, wanted }) => `${mid} ${codec} ${wanted}`);
+    assert.deepEqual(told, isNeeded ? ["1 VP8 true"] : ["1 VP8 false"]);
+  }
+});
+
 test("muting pauses the track at the node, by its owner or by a host; nobody is unmuted by others", () => {
   const bench = new RoomBench();
   bench.join("host");
