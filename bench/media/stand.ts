@@ -54,6 +54,14 @@ export function peerOptions({ srtp, gro, camera }: MediaBenchOptions, pace: numb
 
 export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
+/** Of an even number the mean of the middle two. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const [below = Number.NaN, above = Number.NaN] = [sorted[middle - 1], sorted[middle]];
+  return sorted.length % 2 === 0 ? (below + above) / 2 : above;
+}
+
 /** What of a window tells whether it can be trusted, the same in all profiles. */
 export function trust(window: MediaWindow): Figures {
   const { sending, snapshot, loadShare, cameraShare, idleShare, void: reason } = window;

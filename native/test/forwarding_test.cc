@@ -206,6 +206,60 @@ TEST("[MED-6] transport-wide feedback and receiver reports reach the publisher, 
   CHECK_EQ(rig.slot_counter(pair.slot, slot_field::kLossRatio), 0.25);
 }
 
+TEST("[MED-6] a viewer's sender reports leave as the last datagram of a picture's message") {
+  Rig rig;
+  Pair pair(rig);
+  pair.send_frame(true, 4);
+  pair.receive_until(4);
+  rig.until("the first report", [&] {
+    pair.subscriber.receive();
+    return !pair.subscriber.sender_reports.empty();
+  });
+  rig.run_for(5);
+  const auto sent_to = [&rig](const Client& client) {
+    double* counters = rig.plane.peer_counters().at(handle_index(client.peer));
+    return std::atomic_ref<double>(counters[peer_field::kTxPackets]).load();
+  };
+  const size_t reports_before = pair.subscriber.sender_reports.size();
+  const double viewer_before = sent_to(pair.subscriber);
+  const double camera_before = sent_to(pair.publisher);
+  const double messages_before = rig.counter(plane_field::kSendMessages);
+  size_t frames = 0, behind_its_picture = 0;
+  while (pair.subscriber.sender_reports.size() < reports_before + 3 && frames < 300) {
+    const size_t seen = pair.subscriber.sender_reports.size();
+    const size_t packets = pair.subscriber.rtp.size();
+    pair.send_frame(false, 1);
+    ++frames;
+    pair.receive_until(packets + 1);
+    rig.run_for(20);
+    pair.subscriber.receive();
+    if (pair.subscriber.sender_reports.size() == seen) continue;
+    const SenderInfo& report = pair.subscriber.sender_reports.back();
+    CHECK_EQ(report.ssrc, kSlotSsrc);
+    behind_its_picture += report.packets == pair.subscriber.rtp.size();
+  }
+  CHECK_EQ(pair.subscriber.sender_reports.size(), reports_before + 3);
+  CHECK_EQ(behind_its_picture, 3u);
+  CHECK_EQ(sent_to(pair.subscriber) - viewer_before, static_cast<double>(frames + 3));
+  // Each picture is one message, and so is what the camera is told.
+  CHECK_EQ(rig.counter(plane_field::kSendMessages) - messages_before, static_cast<double>(frames) + sent_to(pair.publisher) - camera_before);
+}
+
+TEST("reports that no picture takes along leave by themselves") {
+  Rig rig;
+  Pair pair(rig);
+  pair.send_frame(true, 4);
+  pair.receive_until(4);
+  // The picture was the last: of the reports that were owed with it none may be missing after two turns.
+  rig.run_for(2'200);
+  pair.subscriber.receive();
+  const size_t reports = pair.subscriber.sender_reports.size();
+  CHECK(reports >= 2);
+  rig.run_for(1'100);
+  pair.subscriber.receive();
+  CHECK(pair.subscriber.sender_reports.size() > reports);
+}
+
 TEST("key frame requests of many subscribers become one per interval") {
   Rig rig;
   Pair pair(rig);

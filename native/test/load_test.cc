@@ -5,7 +5,10 @@
 #include "parley/load/fan_out_watch.h"
 #include "parley/load/floor_relay.h"
 #include "parley/load/latency_histogram.h"
+#include "parley/load/load_inbox.h"
 #include "parley/load/load_pattern.h"
+#include "parley/load/load_peer.h"
+#include "parley/load/load_schedule.h"
 #include "parley/net/path_address.h"
 
 using namespace parley;
@@ -171,4 +174,93 @@ TEST("the floor of meetings: what a camera sends comes to all others of its meet
   CHECK_EQ(received.datagrams, 0u);
   CHECK_EQ(received.received, received.offered);
   for (const int fd : sinks) close(fd);
+}
+
+namespace {
+
+// A viewer that looks at nothing: only its socket counts.
+class SocketPeer final : public LoadPeer {
+ public:
+  explicit SocketPeer(uint64_t seed) : LoadPeer(DtlsCertificate::generate(), {"ufrag", "password-of-this-side-000", {}, false}, seed) {}
+
+ protected:
+  void on_rtp(std::span<uint8_t>, const RtpHeader&, int64_t, int64_t, size_t) override {}
+  void on_rtcp(const RtcpPacket&, int64_t) override {}
+  void on_media_tick(int64_t) override {}
+  int64_t media_due_us() const override { return 0; }
+};
+
+struct Ticked {
+  int64_t due = 0;
+  size_t ticks = 0;
+  int64_t due_us() const { return due; }
+  void on_tick(int64_t now_us) {
+    ++ticks;
+    due = now_us + 100;
+  }
+};
+
+}  // namespace
+
+TEST("the inbox takes what sockets have as far as there is room, and hands it over in order, a run of one peer at a time") {
+  uint16_t port = 0;
+  const int server = open_floor_socket("127.0.0.1", port);
+  CHECK(server >= 0);
+  SocketPeer first(1), second(2);
+  sockaddr_in addresses[2];
+  SocketPeer* const peers[] = {&first, &second};
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK_EQ(peers[i]->connect({"127.0.0.1", port, "server", "password-of-the-server-00", {}}, 0), 0);
+    uint8_t check[1500];
+    socklen_t length = sizeof(addresses[i]);
+    CHECK(recvfrom(server, check, sizeof(check), 0, reinterpret_cast<sockaddr*>(&addresses[i]), &length) > 0);
+  }
+  const auto send_to = [&](size_t peer, int count) {
+    const uint8_t datagram[40] = {0xff};
+    for (int i = 0; i < count; ++i) {
+      CHECK_EQ(sendto(server, datagram, sizeof(datagram), 0, reinterpret_cast<sockaddr*>(&addresses[peer]), sizeof(addresses[peer])), 40);
+    }
+  };
+  LoadInbox inbox(4);
+  CHECK(inbox.deliver() == nullptr);
+  send_to(0, 3);
+  send_to(1, 2);
+  CHECK_EQ(inbox.take(first, 1), 3u);
+  CHECK_EQ(inbox.take(second, 1), 1u);
+  CHECK_EQ(inbox.room(), 0u);
+  CHECK_EQ(inbox.take(second, 1), 0u);
+  CHECK(inbox.deliver() == &first);
+  CHECK(inbox.deliver() == &second);
+  CHECK(inbox.empty());
+  CHECK_EQ(inbox.room(), 4u);
+  CHECK_EQ(inbox.take(second, 2), 1u);
+  send_to(0, 1);
+  CHECK_EQ(inbox.take(first, 2), 1u);
+  inbox.forget(second);
+  CHECK(inbox.deliver() == &first);
+  CHECK(inbox.deliver() == nullptr);
+  ::close(server);
+}
+
+TEST("the schedule ticks who is due, and forgets who has gone") {
+  LoadSchedule<Ticked> schedule;
+  Ticked a, b, c;
+  for (Ticked* each : {&a, &b, &c}) schedule.add(*each);
+  schedule.tick(1'000);
+  CHECK(a.ticks == 1 && b.ticks == 1 && c.ticks == 1);
+  schedule.tick(1'050);
+  CHECK_EQ(a.ticks + b.ticks + c.ticks, 3u);
+  b.due = 1'060;
+  schedule.renew(b);
+  schedule.tick(1'060);
+  CHECK(a.ticks == 1 && b.ticks == 2 && c.ticks == 1);
+  schedule.remove(a);
+  schedule.remove(a);
+  schedule.tick(2'000);
+  CHECK(a.ticks == 1 && b.ticks == 3 && c.ticks == 2);
+  c.due = 0;
+  schedule.renew(c);
+  schedule.remove(b);
+  schedule.tick(2'001);
+  CHECK(b.ticks == 3 && c.ticks == 3);
 }

@@ -6,6 +6,7 @@ import {
   cameraPacketsPerSecond,
   floorVoid,
   measureFloor,
+  median,
   overheadBytesOf,
   peerOptions,
   round,
@@ -14,134 +15,171 @@ import {
   type Stand,
 } from "../stand.ts";
 
-const sizes = [50, 200, 500, 1_000, 2_000];
-/** All sizes so many times by turns, and then one thread of the data plane against two: the machine's speed moves more than what is compared. */
-const rounds = 3;
+/** What the others are compared with. */
+const fewest = 50;
+const sizes = [200, 500, 1_000, 2_000];
 const comparedSize = 200;
-const comparisons = 5;
+/** Of each pair; the last size's have twice as many. */
+const turns = 4;
 /** What 2,000 joins leave behind for V8 to compile and to collect is the joins', which are measured elsewhere. */
 const settleMs = 5_000;
-/** With windows shorter than this nobody wants figures, only to see that it runs. */
+/** With less time than this nobody wants figures, only to see that it runs. */
 const comparedFromS = 4;
 
-interface Step {
-  readonly subscribers: number;
-  readonly threads: number;
+/** One window and the floor behind it. */
+interface Sample {
+  /** While the cameras sent. */
   readonly cpuUsPerPacket: number;
   readonly floorUsPerPacket: number;
-  readonly kbPerSubscriber: number;
   readonly segmentsPerSend: number;
   readonly lost: number;
   readonly p99Us: number;
   readonly void: string | undefined;
 }
 
-/** Profile `growth`: the same packets per second in all, to few viewers or to many; and with two threads of the data plane. */
+/** A server of its own with the viewers of one camera, which sends only while somebody measures. */
+interface Crowd {
+  readonly subscribers: number;
+  readonly threads: number;
+  readonly kbPerSubscriber: number;
+  measure(): Promise<Sample>;
+}
+
+/** What the two of a pair cost in the same turn. */
+type Turn = readonly [few: Sample, many: Sample];
+
+/**
+ * Profile `growth`: the same packets per second in all, to few viewers or to many; and with two threads of the data plane. The machine's
+ * speed moves by more than what is compared from one half minute to the next, so both of a pair are there all the time, and send by turns.
+ */
 export async function growth(options: MediaBenchOptions): Promise<Figures> {
-  const most = Math.max(...sizes.filter((size) => size <= largest(options)));
-  await requireDescriptors(most * 2, `${most} viewers`);
-  const grown = sizes.filter((size) => size <= most);
-  const steps: Step[] = [];
-  const short = { ...options, seconds: Math.ceil(options.seconds / 2) };
-  const turns = (count: number): number => (options.seconds >= comparedFromS ? count : 1);
-  const measure = async (subscribers: number, threads: number): Promise<Step> => {
-    const step = await withStand({ ...short, threads }, (stand) => measureStep(stand, subscribers, threads));
-    steps.push(step);
-    return step;
-  };
-  const bySize = new Map<number, Step[]>(grown.map((size) => [size, []]));
-  for (let turn = 0; turn < turns(rounds); turn += 1) {
-    for (const [size, measured] of bySize) measured.push(await measure(size, 1));
+  const grown = sizes.filter((size) => size <= largest(options));
+  await requireDescriptors(Math.max(...grown) * 2 + fewest * 4, `${Math.max(...grown)} viewers`);
+  const short = options.seconds < comparedFromS;
+  const pairs: { readonly size: number; readonly crowds: readonly Crowd[]; readonly turns: readonly Turn[] }[] = [];
+  for (const size of grown) {
+    const count = short ? 1 : turns * (size === sizes.at(-1) ? 2 : 1);
+    pairs.push({ size, ...(await compare(options, { subscribers: fewest }, { subscribers: size }, count)) });
   }
-  const threads: number[] = [];
-  while (threads.length < turns(comparisons)) {
-    const one = await measure(comparedSize, 1);
-    const two = await measure(comparedSize, 2);
-    threads.push(two.cpuUsPerPacket / one.cpuUsPerPacket);
-  }
-  const medians = (figure: (step: Step) => number): number[] =>
-    [...bySize.values()].map((measured) => median(measured.map(figure)));
-  const reason = steps.find((step) => step.void !== undefined)?.void;
+  const threads = { subscribers: comparedSize };
+  const two = await compare(options, threads, { ...threads, threads: 2 }, short ? 1 : turns);
+  const samples = [...pairs, two].flatMap((pair) => pair.turns.flat());
+  const reason = samples.find((sample) => sample.void !== undefined)?.void;
+  const costs = [1, ...pairs.map((pair) => times(pair.turns, cost))];
+  const last = pairs.at(-1)?.turns ?? [];
   return {
     profile: options.profile,
     camera: options.camera,
     srtp: options.srtp,
     totalPacketsPerSecond: options.totalPacketsPerSecond,
-    highestToLowest: highestToLowest(medians(({ cpuUsPerPacket }) => cpuUsPerPacket)),
-    ...growthOf(bySize),
-    twoThreadsToOne: round(median(threads), 2),
-    steps: steps.map((step) => ({
-      ...step,
-      cpuUsPerPacket: round(step.cpuUsPerPacket, 3),
-      floorUsPerPacket: round(step.floorUsPerPacket, 3),
-      ratioToFloor: round(timesFloor(step), 2),
-      kbPerSubscriber: round(step.kbPerSubscriber, 1),
+    growth: round(times(last, cost), 2),
+    floorGrowth: round(times(last, floorCost), 2),
+    growthToFloor: round(times(last, ratioToFloor), 2),
+    highestToLowest: round(Math.max(...costs) / Math.min(...costs), 2),
+    twoThreadsToOne: round(times(two.turns, cost), 2),
+    lost: samples.reduce((sum, sample) => sum + sample.lost, 0),
+    pairs: [...pairs, two].map((pair) => ({
+      growth: round(times(pair.turns, cost), 2),
+      turns: pair.turns.map((turn) => round(cost(turn[1]) / cost(turn[0]), 2)),
+      crowds: pair.crowds.map((crowd, at) =>
+        ofCrowd(
+          crowd,
+          pair.turns.map((turn) => turn[at as 0 | 1]),
+        ),
+      ),
     })),
     ...(reason === undefined ? {} : { void: reason }),
   };
 }
 
-function timesFloor({ cpuUsPerPacket, floorUsPerPacket }: Step): number {
-  return cpuUsPerPacket / floorUsPerPacket;
+interface CrowdShape {
+  readonly subscribers: number;
+  readonly threads?: number;
 }
 
-/** From the fewest viewers to the most: of the cost, of the floor, and of the cost as a multiple of the floor. */
-function growthOf(bySize: ReadonlyMap<number, readonly Step[]>): Figures {
-  const grown = (figure: (step: Step) => number): number => {
-    const ends = [...bySize.values()].map((measured) => median(measured.map(figure)));
-    return round((ends.at(-1) ?? Number.NaN) / (ends[0] ?? Number.NaN), 2);
-  };
+async function compare(
+  options: MediaBenchOptions,
+  few: CrowdShape,
+  many: CrowdShape,
+  count: number,
+): Promise<{ crowds: readonly Crowd[]; turns: readonly Turn[] }> {
+  return await withCrowd(options, few, async (first) =>
+    withCrowd(options, many, async (second) => {
+      await sleep(options.seconds < comparedFromS ? 0 : settleMs);
+      const taken: Turn[] = [];
+      while (taken.length < count) taken.push([await first.measure(), await second.measure()]);
+      return { crowds: [first, second], turns: taken };
+    }),
+  );
+}
+
+async function withCrowd<T>(
+  options: MediaBenchOptions,
+  { subscribers, threads = 1 }: CrowdShape,
+  use: (crowd: Crowd) => Promise<T>,
+): Promise<T> {
+  const seconds = Math.max(1, Math.round(options.seconds / 4));
+  return await withStand({ ...options, threads, seconds }, async (stand) => {
+    const { server, load, say } = stand;
+    const pace = options.totalPacketsPerSecond / subscribers / cameraPacketsPerSecond;
+    const shape = peerOptions(options, pace);
+    const host = { ...shape, user: "host", sends: true, receivePairs: 0, kind: RoomKind.LIVE_CLASS };
+    const camera = await Person.join(server, load, "crowd", host);
+    try {
+      const peers = new LoadPeers(server, load, shape, "crowd");
+      await peers.warmUp(Math.min(options.warmupJoins, 100));
+      const pssBeforeKb = await server.usage.pssKb();
+      await peers.join(subscribers);
+      await peers.untilStates("all viewers see the camera", ({ withMedia }) => withMedia >= subscribers);
+      const kbPerSubscriber = ((await server.usage.pssKb()) - pssBeforeKb) / subscribers;
+      load.setSending(false);
+      say(`${subscribers} viewers, ${threads} threads`);
+      return await use({ subscribers, threads, kbPerSubscriber, measure: () => measure(stand, subscribers, pace) });
+    } finally {
+      camera.close();
+    }
+  });
+}
+
+async function measure(stand: Stand, subscribers: number, pace: number): Promise<Sample> {
+  const window = await measureWindow(stand.server, stand.load, { seconds: stand.options.seconds, pace });
+  const overheadBytes = overheadBytesOf(window);
+  const floor = await measureFloor(stand, { mode: "segments", overheadBytes, subscribers, pace });
+  const { snapshot, sending } = window;
   return {
-    growth: grown(({ cpuUsPerPacket }) => cpuUsPerPacket),
-    floorGrowth: grown(({ floorUsPerPacket }) => floorUsPerPacket),
-    growthToFloor: grown(timesFloor),
+    cpuUsPerPacket: sending.cpuUs / snapshot.distinct,
+    floorUsPerPacket: floor.cpuUs / floor.datagrams,
+    segmentsPerSend: window.segmentsPerSend,
+    lost: Math.max(0, snapshot.published * subscribers - snapshot.distinct),
+    p99Us: snapshot.p99Us,
+    void: window.void ?? floorVoid(floor),
   };
 }
 
-function highestToLowest(values: readonly number[]): number {
-  return round(Math.max(...values) / Math.min(...values), 2);
+const cost = ({ cpuUsPerPacket }: Sample): number => cpuUsPerPacket;
+const floorCost = ({ floorUsPerPacket }: Sample): number => floorUsPerPacket;
+const ratioToFloor = (sample: Sample): number => cost(sample) / floorCost(sample);
+
+/** By how much a figure of the second is that of the first, in the same turn: the median. */
+function times(taken: readonly Turn[], figure: (sample: Sample) => number): number {
+  return median(taken.map(([few, many]) => figure(many) / figure(few)));
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+function ofCrowd({ subscribers, threads, kbPerSubscriber }: Crowd, samples: readonly Sample[]): Figures {
+  const middle = (figure: (sample: Sample) => number, digits: number) => round(median(samples.map(figure)), digits);
+  return {
+    subscribers,
+    threads,
+    cpuUsPerPacket: middle(cost, 3),
+    floorUsPerPacket: middle(floorCost, 3),
+    ratioToFloor: middle(ratioToFloor, 2),
+    segmentsPerSend: middle(({ segmentsPerSend }) => segmentsPerSend, 2),
+    p99Us: middle(({ p99Us }) => p99Us, 0),
+    kbPerSubscriber: round(kbPerSubscriber, 1),
+  };
 }
 
 /** `--subscribers` cuts the list short; its default of 100 does not. */
 function largest({ subscribers }: MediaBenchOptions): number {
   return subscribers === 100 ? Number.POSITIVE_INFINITY : Math.max(subscribers, comparedSize);
-}
-
-async function measureStep(stand: Stand, subscribers: number, threads: number): Promise<Step> {
-  const { options, server, load, say } = stand;
-  const pace = options.totalPacketsPerSecond / subscribers / cameraPacketsPerSecond;
-  const shape = peerOptions(options, pace);
-  const host = { ...shape, user: "host", sends: true, receivePairs: 0, kind: RoomKind.LIVE_CLASS };
-  const camera = await Person.join(server, load, "crowd", host);
-  try {
-    const peers = new LoadPeers(server, load, shape, "crowd");
-    await peers.warmUp(Math.min(options.warmupJoins, 100));
-    const pssBeforeKb = await server.usage.pssKb();
-    await peers.join(subscribers);
-    await peers.untilStates("all viewers see the camera", ({ withMedia }) => withMedia >= subscribers);
-    say(`${subscribers} viewers, ${threads} threads, measuring for ${options.seconds} s`);
-    await sleep(settleMs);
-    const window = await measureWindow(server, load, { seconds: options.seconds, pace });
-    const kbPerSubscriber = ((await server.usage.pssKb()) - pssBeforeKb) / subscribers;
-    const overheadBytes = overheadBytesOf(window);
-    const floor = await measureFloor(stand, { mode: "segments", overheadBytes, subscribers, pace });
-    const { snapshot } = window;
-    return {
-      subscribers,
-      threads,
-      cpuUsPerPacket: window.usage.cpuUs / snapshot.distinct,
-      floorUsPerPacket: floor.cpuUs / floor.datagrams,
-      kbPerSubscriber,
-      segmentsPerSend: round(window.segmentsPerSend, 2),
-      lost: Math.max(0, snapshot.published * subscribers - snapshot.distinct),
-      p99Us: snapshot.p99Us,
-      void: window.void ?? floorVoid(floor),
-    };
-  } finally {
-    camera.close();
-  }
 }

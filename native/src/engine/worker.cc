@@ -308,7 +308,7 @@ void Worker::run_timers(int64_t now_us) {
   while (now_us >= next_group_us_) {
     if (now_us - next_group_us_ > 2'000'000) next_group_us_ = now_us;  // after a suspension
     for (const Handle handle : report_groups_[next_group_]) {
-      if (Peer* peer = peers_.find(handle)) send_reports(*peer);
+      if (Peer* peer = peers_.find(handle)) report(*peer);
     }
     next_group_ = (next_group_ + 1) % kReportGroups;
     next_group_us_ += kGroupTickUs;

@@ -14,6 +14,8 @@ constexpr std::string_view kCname = "parley";
 // Under an MTU with the SRTCP trailer.
 constexpr size_t kMaxCompound = 1150;
 constexpr size_t kCapacity = 1400;
+// Of so many slots reports are carried by media: they fit into a segment.
+constexpr size_t kCarriedSlots = 4;
 // Far enough, and something may still be added to it.
 constexpr int64_t kNeverUs = INT64_MAX / 2;
 
@@ -269,7 +271,9 @@ void Worker::send_sender_report(Slot& slot) {
   send_rtcp(*slot.peer, packet, writer.size(), sizeof(packet));
 }
 
-void Worker::send_reports(Peer& peer) {
+// Whoever is only sent media gets its reports behind the next of it, as the last datagram of the same message: a message more for each
+// of thousands of viewers costs more than what it says. When none has gone by the next turn, they leave by themselves.
+void Worker::report(Peer& peer) {
   for (Track* track : peer.tracks) {
     // Whoever was switched away may still ask for the last packets.
     if (track->slots.empty() && track->left_us != 0 && now_us_ - track->left_us > PacketHistory::kKeepUs) {
@@ -288,6 +292,26 @@ void Worker::send_reports(Peer& peer) {
   counter_set(peer.counters[peer_field::kPacingDelayUs], static_cast<double>(peer.longest_wait_us));
   peer.longest_wait_us = 0;
   if (!peer.send || peer.selected < 0) return;
+  const bool with_media = peer.sent_media && !peer.owed_reports && peer.tracks.empty() && peer.slots.size() <= kCarriedSlots;
+  peer.sent_media = false;
+  peer.owed_reports = with_media;
+  if (!with_media) send_reports(peer);
+}
+
+// Written to `packet`, unprotected, when protected they take no more than `room`; 0: they take more, or there is nothing to tell.
+size_t Worker::owed_reports(Peer& peer, std::span<uint8_t> packet, size_t room) {
+  RtcpWriter writer(packet);
+  const uint64_t ntp = us_to_ntp(send_us_ + config_.ntp_offset_us);
+  for (Slot* slot : peer.slots) {
+    if (slot->source == nullptr) continue;
+    const SenderInfo info{slot->ssrc, ntp, slot->rewriter.rtp_time(send_us_), slot->packets, slot->bytes};
+    writer.sender_report(info, {});
+    writer.sdes_cname(slot->ssrc, kCname);
+  }
+  return writer.size() + kSrtpMaxOverhead <= room ? writer.size() : 0;
+}
+
+void Worker::send_reports(Peer& peer) {
   uint8_t packet[kCapacity];
   RtcpWriter writer({packet, kMaxCompound});
   const uint64_t ntp = us_to_ntp(now_us_ + config_.ntp_offset_us);

@@ -1,6 +1,7 @@
 // From the batch to the subscribers: subscribers outside, packets inside, one UDP_SEGMENT message per run of sizes.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "engine/out_packet.h"
 
@@ -22,6 +23,8 @@ constexpr size_t kSubscribersPerClock = 16;
 // With thousands of subscribers each one's state is in no cache when its turn comes. A pointer is followed some subscribers after what it
 // lies in was asked for: each takes about as long as memory does.
 constexpr size_t kAhead = 2;
+// What reports that leave with media take at most.
+constexpr size_t kMaxReports = 512;
 void expect_slot(const std::vector<Slot*>& slots, size_t i) {
   if (i + 4 * kAhead < slots.size()) prefetch(slots[i + 4 * kAhead]);
   if (i + 2 * kAhead < slots.size()) slots[i + 2 * kAhead]->peer->expect_pass();
@@ -219,33 +222,50 @@ void Worker::send_out(Peer& peer) {
         largest = now_largest;
         smallest = std::min(smallest, size);
       }
-      send_run(peer, path, begin, end, largest);
-      total += largest * (end - begin - 1) + out_[end - 1].size;
+      total += send_run(peer, path, begin, end, largest);
       begin = end;
     }
   }
+  peer.sent_media = true;
   counter_add(peer.counters[peer_field::kTxPackets], static_cast<double>(out_.size()));
   counter_add(peer.counters[peer_field::kTxBytes], static_cast<double>(total));
 }
 
-void Worker::send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment) {
+// The reports that are owed, when a message with one segment more can take them: all before it are of one size then. Otherwise 0.
+size_t Worker::carry_reports(Peer& peer, size_t last_size, size_t count, size_t segment, std::span<uint8_t> packet) {
+  const bool room = count < UdpSender::kMaxSegments && segment * (count + 1) <= UdpSender::kMaxMessageBytes;
+  return room && segment - last_size <= kMaxPadding ? owed_reports(peer, packet, segment) : 0;
+}
+
+// Returns the bytes that were handed over.
+size_t Worker::send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment) {
   UdpSender& sender = *senders_[path.socket];
   const size_t count = end - begin;
-  const size_t room = segment * count;
+  uint8_t reports[kMaxReports];
+  const bool owed = peer.owed_reports && end == out_.size() && sender.segmentation();
+  const size_t reports_size = owed ? carry_reports(peer, out_[end - 1].size, count, segment, reports) : 0;
+  const size_t room = segment * (count + (reports_size > 0));
   uint8_t* at = sender.reserve(room);
   size_t used = 0;
   for (size_t i = begin; i < end; ++i) {
-    const size_t padding = i + 1 < end ? segment - out_[i].size : 0;
-    const size_t size = protect_out(peer, out_[i], at + used, room - used, padding, &tags_);
+    const bool last = i + 1 == end && reports_size == 0;
+    const size_t size = protect_out(peer, out_[i], at + used, room - used, last ? 0 : segment - out_[i].size, &tags_);
     if (size == 0) {
       // Only when the cryptographic library refuses: what is there goes out, the rest of the run by itself.
       if (used > 0) sender.commit(path, used, segment);
-      if (i + 1 < end) send_run(peer, path, i + 1, end, segment);
-      return;
+      return used + (i + 1 < end ? send_run(peer, path, i + 1, end, segment) : 0);
     }
     used += size;
   }
-  sender.commit(path, used, count > 1 ? segment : 0);
+  if (reports_size > 0) {
+    std::memcpy(at + used, reports, reports_size);
+    const SrtpResult result = peer.send->protect_rtcp(at + used, reports_size, room - used);
+    if (result.ok()) used += result.size;
+    counter_add(peer.counters[peer_field::kTxPackets], result.ok() ? 1 : 0);
+    peer.owed_reports = false;
+  }
+  sender.commit(path, used, count > 1 || reports_size > 0 ? segment : 0);
+  return used;
 }
 
 void Worker::send_protected(Peer& peer, const uint8_t* data, size_t size) {

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -22,6 +21,8 @@ namespace {
 
 constexpr int64_t kTickUs = 1'000;
 constexpr size_t kBatch = 32;
+// A frame for each of 2,000 viewers, and more.
+constexpr size_t kInboxDatagrams = 16'384;
 // A coalesced message is at most one UDP datagram's worth.
 constexpr size_t kBuffer = 65'536;
 constexpr uint64_t kSinkTag = uint64_t{1} << 32;
@@ -77,7 +78,7 @@ struct LoadClient::Drain {
   alignas(cmsghdr) uint8_t control[kBatch][128];
 };
 
-LoadClient::LoadClient() : certificate_(DtlsCertificate::generate()), seed_(static_cast<uint64_t>(load_realtime_us())) {
+LoadClient::LoadClient() : certificate_(DtlsCertificate::generate()), inbox_(kInboxDatagrams), seed_(static_cast<uint64_t>(load_realtime_us())) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   publisher_epoll_ = epoll_create1(EPOLL_CLOEXEC);
   subscriber_thread_ = std::thread([this] { run_subscribers(); });
@@ -99,10 +100,11 @@ LoadClient::~LoadClient() {
 uint32_t LoadClient::add_subscriber(LoadPeerOptions options, bool measured) {
   const std::lock_guard lock(subscribers_lock_);
   const uint32_t id = next_id_++;
+  const bool gro = options.gro;
   auto peer = std::make_unique<LoadSubscriber>(certificate_, std::move(options), seed_ += 0x1234567, measured ? totals_ : other_totals_,
                                                measured ? fan_out_ : no_fan_out_);
   peer->set_drop_ratio(drop_ratio_);
-  subscribers_.emplace(id, Subscriber{std::move(peer), measured});
+  subscribers_.emplace(id, Subscriber{std::move(peer), measured, gro});
   return id;
 }
 
@@ -133,7 +135,11 @@ int LoadClient::connect(uint32_t id, const LoadRemote& remote) {
   {
     const std::lock_guard lock(subscribers_lock_);
     const auto it = subscribers_.find(id);
-    if (it != subscribers_.end()) return begin(*it->second.peer, epoll_);
+    if (it != subscribers_.end()) {
+      const int error = begin(*it->second.peer, epoll_);
+      if (error == 0) schedule_.add(*it->second.peer);
+      return error;
+    }
   }
   const std::lock_guard lock(publishers_lock_);
   const auto it = publishers_.find(id);
@@ -147,6 +153,8 @@ void LoadClient::remove(uint32_t id) {
     const auto it = subscribers_.find(id);
     if (it != subscribers_.end()) {
       it->second.peer->close(now);
+      schedule_.remove(*it->second.peer);
+      inbox_.forget(*it->second.peer);
       subscribers_.erase(it);
       return;
     }
@@ -390,6 +398,33 @@ void LoadClient::drain_sink(Drain& drain, int fd) {
   }
 }
 
+void LoadClient::drain_ready(Drain& drain, std::span<const epoll_event> ready) {
+  for (const epoll_event& event : ready) {
+    if ((event.data.u64 & kSinkTag) != 0) {
+      drain_sink(drain, static_cast<int>(event.data.u64 & 0xffffffff));
+      continue;
+    }
+    const auto it = subscribers_.find(static_cast<uint32_t>(event.data.u64));
+    if (it == subscribers_.end()) continue;
+    LoadPeer& peer = *it->second.peer;
+    if (it->second.gro) {
+      receive(drain, peer, load_monotonic_us());
+      schedule_.renew(peer);
+    } else {
+      inbox_.take(peer, load_monotonic_us());
+    }
+  }
+}
+
+// At least something, so that a thread that never gets done with it within its millisecond goes on as well.
+void LoadClient::deliver_until(int64_t until_us) {
+  do {
+    LoadPeer* peer = inbox_.deliver();
+    if (peer == nullptr) return;
+    schedule_.renew(*peer);
+  } while (load_monotonic_us() < until_us);
+}
+
 void LoadClient::run_subscribers() {
   prctl(PR_SET_NAME, "load-viewers");
   prctl(PR_SET_TIMERSLACK, 1'000);
@@ -400,17 +435,9 @@ void LoadClient::run_subscribers() {
     {
       const std::lock_guard lock(subscribers_lock_);
       const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
-      for (int i = 0; i < n; ++i) {
-        const uint64_t tag = events[static_cast<size_t>(i)].data.u64;
-        if ((tag & kSinkTag) != 0) {
-          drain_sink(drain, static_cast<int>(tag & 0xffffffff));
-          continue;
-        }
-        const auto it = subscribers_.find(static_cast<uint32_t>(tag));
-        if (it != subscribers_.end()) receive(drain, *it->second.peer, load_monotonic_us());
-      }
-      const int64_t now = load_monotonic_us();
-      for (auto& [id, each] : subscribers_) each.peer->on_tick(now);
+      drain_ready(drain, std::span(events).first(static_cast<size_t>(std::max(n, 0))));
+      deliver_until(begun + kTickUs);
+      schedule_.tick(load_monotonic_us());
     }
     sleep_until(std::max(begun + kTickUs, load_monotonic_us() + 20));
   }

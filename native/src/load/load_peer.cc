@@ -204,6 +204,21 @@ void LoadPeer::on_tick(int64_t now_us) {
   }
 }
 
+int64_t LoadPeer::due_us() const {
+  switch (state_) {
+    case LoadState::kChecking:
+    case LoadState::kHandshaking:
+      return 0;
+    case LoadState::kConnected:
+      return std::min(next_check_us_, media_due_us());
+    case LoadState::kNew:
+    case LoadState::kFailed:
+    case LoadState::kClosed:
+      return next_check_us_ + kConsentUs;
+  }
+  return 0;
+}
+
 void LoadPeer::close(int64_t now_us) {
   if (dtls_ != nullptr && fd_ >= 0) {
     dtls_->close(static_cast<uint64_t>(now_us / 1'000));

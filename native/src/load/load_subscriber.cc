@@ -101,7 +101,10 @@ void LoadSubscriber::on_rtp(std::span<uint8_t> packet, const RtpHeader& header, 
   }
   Stream& stream = stream_of(header.ssrc, audio);
   const uint64_t sequence = stream.sequences.unwrap(header.sequence);
-  if (!audio) stream.nacks.on_packet(sequence, now_us);
+  if (!audio) {
+    stream.nacks.on_packet(sequence, now_us);
+    nacks_wait_ = nacks_wait_ || !stream.nacks.idle();
+  }
   if (!stream.note(sequence)) {
     ++totals_.duplicates;
     return;
@@ -155,8 +158,12 @@ void LoadSubscriber::on_media_tick(int64_t now_us) {
     next_key_request_us_ = now_us + kReportUs;
   }
   if (now_us >= next_nack_us_) {
-    next_nack_us_ = now_us + kNackUs;
-    for (const auto& stream : streams_) send_nacks(*stream, now_us);
+    next_nack_us_ += (now_us - next_nack_us_) / kNackUs * kNackUs + kNackUs;
+    nacks_wait_ = false;
+    for (const auto& stream : streams_) {
+      send_nacks(*stream, now_us);
+      nacks_wait_ = nacks_wait_ || !stream->nacks.idle();
+    }
   }
   if (now_us >= next_transport_us_) {
     next_transport_us_ += kTransportUs;
@@ -171,6 +178,11 @@ void LoadSubscriber::on_media_tick(int64_t now_us) {
     next_key_request_us_ = now_us + kReportUs;
     send_key_frame_requests();
   }
+}
+
+int64_t LoadSubscriber::media_due_us() const {
+  const int64_t due_us = std::min({next_report_us_, next_transport_us_, next_key_request_us_});
+  return nacks_wait_ ? std::min(due_us, next_nack_us_) : due_us;
 }
 
 void LoadSubscriber::send_reports(int64_t now_us) {

@@ -4,6 +4,7 @@ import { readFile, readdir } from "node:fs/promises";
 const ticksPerSecond = 100;
 
 export interface ThreadUsage {
+  readonly id: string;
   readonly name: string;
   readonly isMain: boolean;
   /** User and system time. */
@@ -32,7 +33,7 @@ export class ProcessUsage {
       ids.map(async (id) => {
         // A thread may end between the list and the look.
         const text = await readFile(`${this.#folder}/task/${id}/stat`, "utf8").catch(() => undefined);
-        return text === undefined ? [] : [{ ...readStat(text), isMain: this.#folder.endsWith(`/${id}`) }];
+        return text === undefined ? [] : [{ ...readStat(text), id, isMain: this.#folder.endsWith(`/${id}`) }];
       }),
     );
     return stats.flat();
@@ -70,7 +71,7 @@ export async function beginUsage(usage: ProcessUsage): Promise<() => Promise<Usa
     const [after, cpuAfterUs] = [await usage.threads(), await usage.cpuUs()];
     const elapsedUs = (performance.now() - beganMs) * 1000;
     const grown = after.map((thread) => {
-      const before = threads.find(({ name, isMain }) => name === thread.name && isMain === thread.isMain);
+      const before = threads.find(({ id }) => id === thread.id);
       return { ...thread, share: (thread.cpuUs - (before?.cpuUs ?? 0)) / elapsedUs };
     });
     return {
@@ -108,7 +109,7 @@ export async function requireDescriptors(sockets: number, what: string): Promise
   );
 }
 
-function readStat(text: string): Omit<ThreadUsage, "isMain"> {
+function readStat(text: string): Omit<ThreadUsage, "id" | "isMain"> {
   // The second field is a name in parentheses, which may hold blanks.
   const name = text.slice(text.indexOf("(") + 1, text.lastIndexOf(")"));
   // proc_pid_stat(5), from the third field on: 14 utime, 15 stime, 19 nice, 41 policy.

@@ -261,6 +261,8 @@ struct alignas(kCacheLine) Peer {
   uint16_t transport_sequence = 0;
   bool two_byte_extensions = false;
   bool dirty = false;  // has work
+  bool sent_media = false;    // since the last turn of its reports
+  bool owed_reports = false;  // they leave with its next media
   bool in_twcc_list = false;
   bool in_nack_list = false;
   bool in_pacing_list = false;

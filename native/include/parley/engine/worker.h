@@ -231,7 +231,8 @@ class Worker final : public TcpHandler {
   void collect(Peer& peer, Slot& slot, Track& track);
   void send_out(Peer& peer);
   void begin_slot(Slot& slot, Track& track, Source& source);
-  void send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment);
+  size_t send_run(Peer& peer, const PathAddress& path, size_t begin, size_t end, size_t segment);
+  size_t carry_reports(Peer& peer, size_t last_size, size_t count, size_t segment, std::span<uint8_t> packet);
   void note_send_time(int64_t now_us);
   void keep_transport_numbers(Peer& peer);
   void send_protected(Peer& peer, const uint8_t* data, size_t size);
@@ -265,7 +266,9 @@ class Worker final : public TcpHandler {
   void on_bye(Peer& peer, uint32_t ssrc);
   void request_key_frame(Track& track);
   void on_slot_key_frame_request(Slot& slot);
+  void report(Peer& peer);
   void send_reports(Peer& peer);
+  size_t owed_reports(Peer& peer, std::span<uint8_t> packet, size_t room);
   void send_sender_report(Slot& slot);
   void send_nacks();
   void send_transport_feedback();

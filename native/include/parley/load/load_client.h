@@ -1,14 +1,17 @@
 // Many viewers, some publishers, and the floor's drained sockets, on threads of their own. Called from one thread (JavaScript's); every
 // call takes a lock that the threads hold for less than a few milliseconds.
 //
-// Viewers are drained once a millisecond, as many packets as are there. Latency is from the publisher's send call to the kernel's receive
-// time stamp, so that the client's own pace does not count.
+// Viewers and the floor's sockets are drained once a millisecond, all that is there; what viewers got is looked at afterwards. Latency is
+// from the publisher's send call to the kernel's receive time stamp, so that the client's own pace does not count.
 #pragma once
+
+#include <sys/epoll.h>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -17,7 +20,9 @@
 #include "parley/load/fan_out_watch.h"
 #include "parley/load/floor.h"
 #include "parley/load/floor_relay.h"
+#include "parley/load/load_inbox.h"
 #include "parley/load/load_publisher.h"
+#include "parley/load/load_schedule.h"
 #include "parley/load/load_subscriber.h"
 
 namespace parley {
@@ -99,6 +104,8 @@ class LoadClient {
   LoadPublisherCounters published() const;
   void receive(Drain& drain, LoadPeer& peer, int64_t now_us);
   void drain_sink(Drain& drain, int fd);
+  void drain_ready(Drain& drain, std::span<const epoll_event> ready);
+  void deliver_until(int64_t until_us);
 
   std::shared_ptr<const DtlsCertificate> certificate_;
   std::mutex subscribers_lock_;
@@ -106,6 +113,7 @@ class LoadClient {
   struct Subscriber {
     std::unique_ptr<LoadSubscriber> peer;
     bool measured = true;
+    bool gro = false;
     uint64_t overflows_before = 0;
   };
   struct Publisher {
@@ -114,6 +122,8 @@ class LoadClient {
   };
   std::unordered_map<uint32_t, Subscriber> subscribers_;
   std::unordered_map<uint32_t, Publisher> publishers_;
+  LoadSchedule<LoadPeer> schedule_;
+  LoadInbox inbox_;
   LoadTotals totals_;
   LoadTotals other_totals_;
   FanOutWatch fan_out_;

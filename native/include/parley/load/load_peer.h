@@ -54,8 +54,10 @@ class LoadPeer {
   int connect(const LoadRemote& remote, int64_t now_us);
   // One datagram; `received_us` is CLOCK_REALTIME, 0 unknown. Its bytes are changed.
   void on_datagram(uint8_t* data, size_t size, int64_t now_us, int64_t received_us);
-  // To be called about every millisecond.
+  // To be called when it is due, to about a millisecond.
   void on_tick(int64_t now_us);
+  // When on_tick has something to do; a datagram may change it. 0: at once.
+  int64_t due_us() const;
   void close(int64_t now_us);
 
   int fd() const { return fd_; }
@@ -70,6 +72,7 @@ class LoadPeer {
   virtual void on_rtp(std::span<uint8_t> packet, const RtpHeader& header, int64_t now_us, int64_t received_us, size_t wire_size) = 0;
   virtual void on_rtcp(const RtcpPacket& packet, int64_t now_us) = 0;
   virtual void on_media_tick(int64_t now_us) = 0;
+  virtual int64_t media_due_us() const = 0;
 
   // `packet` has room for kSrtpMaxOverhead behind `size`.
   bool send_rtp(uint8_t* packet, size_t header_size, size_t size, size_t capacity, uint64_t index);

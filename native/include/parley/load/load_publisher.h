@@ -51,6 +51,7 @@ class LoadPublisher final : public LoadPeer {
   void on_rtp(std::span<uint8_t>, const RtpHeader&, int64_t, int64_t, size_t) override {}
   void on_rtcp(const RtcpPacket& packet, int64_t now_us) override;
   void on_media_tick(int64_t now_us) override;
+  int64_t media_due_us() const override { return 0; }
   void send_packet(const LoadPacket& packet);
   void retransmit(uint16_t sequence);
   size_t write_header(uint8_t* out, uint8_t payload_type, bool marker, uint16_t sequence, uint32_t timestamp, uint32_t ssrc, bool audio);

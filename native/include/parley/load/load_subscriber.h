@@ -88,6 +88,7 @@ class LoadSubscriber final : public LoadPeer {
   void on_rtp(std::span<uint8_t> packet, const RtpHeader& header, int64_t now_us, int64_t received_us, size_t wire_size) override;
   void on_rtcp(const RtcpPacket& packet, int64_t now_us) override;
   void on_media_tick(int64_t now_us) override;
+  int64_t media_due_us() const override;
   void on_rtx(std::span<const uint8_t> payload, uint32_t ssrc, int64_t now_us);
   Stream& stream_of(uint32_t ssrc, bool audio);
   void send_reports(int64_t now_us);
@@ -111,6 +112,8 @@ class LoadSubscriber final : public LoadPeer {
   int64_t next_report_us_ = 0;
   int64_t next_transport_us_ = 0;
   int64_t next_nack_us_ = 0;
+  // Something is missing in one of the streams.
+  bool nacks_wait_ = false;
   int64_t next_key_request_us_ = 0;
 };
 
