@@ -1,5 +1,5 @@
 // Imported for what it does, before everything that is to come out of the cache: what V8 has compiled, and TypeScript without its types, is kept for
-// the next start. See docs/decisions/0020.
+// the next start. See docs/decisions/0023.
 import { enableCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 
