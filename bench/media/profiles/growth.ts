@@ -48,6 +48,11 @@ interface Crowd {
 /** What the two of a pair cost in the same turn. */
 type Turn = readonly [few: Sample, many: Sample];
 
+interface Pair {
+  readonly crowds: readonly [few: Crowd, many: Crowd];
+  readonly turns: readonly Turn[];
+}
+
 /**
  * Profile `growth`: the same packets per second in all, to few viewers or to many; and with two threads of the data plane. The machine's
  * speed moves by more than what is compared from one half minute to the next, so both of a pair are there all the time, and send by turns.
@@ -56,10 +61,10 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
   const grown = sizes.filter((size) => size <= largest(options));
   await requireDescriptors(Math.max(...grown) * 2 + fewest * 4, `${Math.max(...grown)} viewers`);
   const short = options.seconds < comparedFromS;
-  const pairs: { readonly size: number; readonly crowds: readonly Crowd[]; readonly turns: readonly Turn[] }[] = [];
+  const pairs: Pair[] = [];
   for (const size of grown) {
     const count = short ? 1 : turns * (size === sizes.at(-1) ? 2 : 1);
-    pairs.push({ size, ...(await compare(options, { subscribers: fewest }, { subscribers: size }, count)) });
+    pairs.push(await compare(options, { subscribers: fewest }, { subscribers: size }, count));
   }
   const threads = { subscribers: comparedSize };
   const two = await compare(options, threads, { ...threads, threads: 2 }, short ? 1 : turns);
@@ -78,16 +83,7 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
     highestToLowest: round(Math.max(...costs) / Math.min(...costs), 2),
     twoThreadsToOne: round(times(two.turns, cost), 2),
     lost: samples.reduce((sum, sample) => sum + sample.lost, 0),
-    pairs: [...pairs, two].map((pair) => ({
-      growth: round(times(pair.turns, cost), 2),
-      turns: pair.turns.map((turn) => round(cost(turn[1]) / cost(turn[0]), 2)),
-      crowds: pair.crowds.map((crowd, at) =>
-        ofCrowd(
-          crowd,
-          pair.turns.map((turn) => turn[at as 0 | 1]),
-        ),
-      ),
-    })),
+    steps: [...pairs, two].map(ofPair),
     ...(reason === undefined ? {} : { void: reason }),
   };
 }
@@ -97,12 +93,7 @@ interface CrowdShape {
   readonly threads?: number;
 }
 
-async function compare(
-  options: MediaBenchOptions,
-  few: CrowdShape,
-  many: CrowdShape,
-  count: number,
-): Promise<{ crowds: readonly Crowd[]; turns: readonly Turn[] }> {
+async function compare(options: MediaBenchOptions, few: CrowdShape, many: CrowdShape, count: number): Promise<Pair> {
   return await withCrowd(options, few, async (first) =>
     withCrowd(options, many, async (second) => {
       await sleep(options.seconds < comparedFromS ? 0 : settleMs);
@@ -158,6 +149,8 @@ async function measure(stand: Stand, subscribers: number, pace: number): Promise
 
 const cost = ({ cpuUsPerPacket }: Sample): number => cpuUsPerPacket;
 const floorCost = ({ floorUsPerPacket }: Sample): number => floorUsPerPacket;
+const segments = ({ segmentsPerSend }: Sample): number => segmentsPerSend;
+const p99Us = (sample: Sample): number => sample.p99Us;
 const ratioToFloor = (sample: Sample): number => cost(sample) / floorCost(sample);
 
 /** By how much a figure of the second is that of the first, in the same turn: the median. */
@@ -165,17 +158,22 @@ function times(taken: readonly Turn[], figure: (sample: Sample) => number): numb
   return median(taken.map(([few, many]) => figure(many) / figure(few)));
 }
 
-function ofCrowd({ subscribers, threads, kbPerSubscriber }: Crowd, samples: readonly Sample[]): Figures {
-  const middle = (figure: (sample: Sample) => number, digits: number) => round(median(samples.map(figure)), digits);
+/** Medians of the turns, and between which two all of them lie. */
+function ofPair({ crowds: [few, many], turns: taken }: Pair): Figures {
+  const middle = (at: 0 | 1, figure: (sample: Sample) => number, digits: number) =>
+    round(median(taken.map((turn) => figure(turn[at]))), digits);
+  const all = taken.map((turn) => cost(turn[1]) / cost(turn[0]));
   return {
-    subscribers,
-    threads,
-    cpuUsPerPacket: middle(cost, 3),
-    floorUsPerPacket: middle(floorCost, 3),
-    ratioToFloor: middle(ratioToFloor, 2),
-    segmentsPerSend: middle(({ segmentsPerSend }) => segmentsPerSend, 2),
-    p99Us: middle(({ p99Us }) => p99Us, 0),
-    kbPerSubscriber: round(kbPerSubscriber, 1),
+    subscribers: `${few.subscribers}, ${many.subscribers}`,
+    threads: `${few.threads}, ${many.threads}`,
+    times: round(median(all), 2),
+    least: round(Math.min(...all), 2),
+    most: round(Math.max(...all), 2),
+    cpuUsPerPacket: `${middle(0, cost, 2)}, ${middle(1, cost, 2)}`,
+    floorUsPerPacket: `${middle(0, floorCost, 2)}, ${middle(1, floorCost, 2)}`,
+    segmentsPerSend: `${middle(0, segments, 2)}, ${middle(1, segments, 2)}`,
+    p99Us: `${middle(0, p99Us, 0)}, ${middle(1, p99Us, 0)}`,
+    kbPerSubscriber: `${round(few.kbPerSubscriber, 1)}, ${round(many.kbPerSubscriber, 1)}`,
   };
 }
 
