@@ -7,7 +7,7 @@ import { cacheFolder, nodePath, root } from "./repository.mjs";
 /**
  * The environment for what we start: our Node and programs first in the path, and nothing of the caller's npm
  * configuration (a `nodedir` there would change what the addon is built against). What Node compiles is kept for the next start, unless the caller has
- * decided otherwise (docs/decisions/0020).
+ * decided otherwise (docs/decisions/0023).
  */
 export function environment(extra = {}) {
   const env = {};

@@ -66,6 +66,18 @@ test("HTTPS: a certificate that is replaced is served without a restart; one tha
   }
 });
 
+test("a query that makes no sense is refused with a number, before the offer is looked at", async () => {
+  await withApparatus({}, async (apparatus) => {
+    for (const query of ["source=nothing", "source=camera&source=screen", "stream=a&stream=b"]) {
+      const refused = await apparatus.postOffer(`/v1/whip/room?${query}`, recordedOffer("chromium-publish"));
+      assert.equal(refused.status, 400, query);
+      assert.equal(((await refused.json()) as { number: number }).number, errorNumber("bad-request"));
+    }
+    const plain = await apparatus.postOffer("/v1/whip/room", recordedOffer("chromium-publish"));
+    assert.equal(plain.status, 201, "a stream without a name, from a camera");
+  });
+});
+
 test("too many joins from one address are refused with a number and a time to wait", async () => {
   await withApparatus({ api: { joinsPerSecondPerAddress: 1 } }, async (apparatus) => {
     const post = () => apparatus.postOffer("/v1/whip/room?stream=cam", recordedOffer("chromium-publish"));

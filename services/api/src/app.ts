@@ -6,6 +6,7 @@ import { addCors } from "./cors.ts";
 import { devTokenRoute } from "./dev-token-route.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { healthRoutes } from "./health-routes.ts";
+import { validateLater } from "./lazy-validation.ts";
 import { fragmentType, sdpType } from "./post-session.ts";
 import { sendProblem } from "./problem.ts";
 import { jsonType, revocationRoutes, revocationsUrl } from "./revocation-routes.ts";
@@ -34,7 +35,6 @@ export function buildApp(context: ApiContext, certificate: Certificate | undefin
     forceCloseConnections: "idle",
     return503OnClosing: false,
     routerOptions: { maxParamLength, ignoreTrailingSlash: true },
-    ajv: { customOptions: { coerceTypes: true, removeAdditional: false, useDefaults: true } },
     frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
       void sendProblem(reply, parleyError("bad-request", `${error.message}.`));
     },
@@ -45,6 +45,7 @@ export function buildApp(context: ApiContext, certificate: Certificate | undefin
       ? fastify({ ...options, http: timeouts })
       : (fastify({ ...options, https: { ...certificate, ...timeouts } }) as unknown as FastifyInstance);
 
+  app.setValidatorCompiler(validateLater);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([sdpType, fragmentType], { parseAs: "string" }, (_request, body, done) => done(null, body));
   app.addContentTypeParser(jsonType, { parseAs: "string" }, app.getDefaultJsonParser("error", "error"));

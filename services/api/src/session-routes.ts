@@ -2,9 +2,7 @@ import type { VerifiedToken } from "@parley/domain-access";
 import { parseTrickleFragment, writeTrickleFragment, type TrickleFragment } from "@parley/domain-media-control";
 import { err, ok, randomId, type Result } from "@parley/foundation";
 import { parleyError, type ErrorName, type ParleyError } from "@parley/protocol";
-import { Type } from "typebox";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { verifyBearer } from "./bearer.ts";
 import { clientAddress } from "./client-address.ts";
 import type { ApiContext } from "./context.ts";
@@ -13,17 +11,19 @@ import { fragmentType, sessionName } from "./post-session.ts";
 import { sendProblem } from "./problem.ts";
 import type { Resource } from "./resources.ts";
 
-const params = Type.Object({ id: Type.String() });
+interface SessionUrl {
+  readonly Params: { readonly id: string };
+}
+
 const url = "/v1/sessions/:id";
 
 /** The session that a POST made: PATCH for trickle ICE and ICE restarts (RFC 9725 4.3), DELETE ends it. */
 export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
-  const typed = app.withTypeProvider<TypeBoxTypeProvider>();
-  typed.patch(url, { schema: { params } }, async (request, reply) => {
+  app.patch<SessionUrl>(url, async (request, reply) => {
     const found = find(context, request, request.params.id);
     return found.ok ? patch(context, request, reply, found.value) : sendEnd(reply, found.error);
   });
-  typed.delete(url, { schema: { params } }, (request, reply) => {
+  app.delete<SessionUrl>(url, (request, reply) => {
     const found = find(context, request, request.params.id);
     if (!found.ok) return sendEnd(reply, found.error);
     const { resource } = found.value;

@@ -1,20 +1,16 @@
 import { err, ok, type Result } from "@parley/foundation";
 import { parleyError, type ParleyError } from "@parley/protocol";
-import { Type } from "typebox";
 import type { FastifyInstance } from "fastify";
-import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { ApiContext } from "./context.ts";
 import { closeMethods } from "./methods.ts";
 import type { Offer } from "./offer.ts";
 import { postSession, sdpType, sessionName, type OpenSessionInit } from "./post-session.ts";
 
-const params = Type.Object({ room: Type.String(), stream: Type.String() });
-
 const url = "/v1/whep/:room/:stream";
 
 /** WHEP (draft-ietf-wish-whep): the offer's receiving sections become slots for a stream that is there, or will be. */
 export function whepRoutes(app: FastifyInstance, context: ApiContext): void {
-  app.withTypeProvider<TypeBoxTypeProvider>().post(url, { schema: { params } }, (request, reply) => {
+  app.post<{ Params: { readonly room: string; readonly stream: string } }>(url, (request, reply) => {
     const { room, stream } = request.params;
     return postSession(context, request, reply, () => ({
       kind: "whep",
