@@ -219,6 +219,8 @@ export interface NativeLoadClient {
   raisePublishers(): boolean;
   /** Every packet of every camera goes to so many viewers; 0: not watched. */
   watchFanOut(viewers: number): void;
+  /** One way of a line of memory between two cores, just now; 0: there is one core, or another program was in the way. Takes milliseconds. */
+  coreDistanceNs(): number;
   beginWindow(): void;
   states(): LoadStates;
   snapshot(): LoadSnapshot;

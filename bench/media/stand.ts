@@ -74,6 +74,7 @@ export function trust(window: MediaWindow): Figures {
     cameraShare: round(cameraShare, 3),
     idleCores: round(idleShare, 2),
     cameraLateP99Us: snapshot.lateP99Us,
+    coreDistancesNs: window.coreDistancesNs,
     ...(reason === undefined ? {} : { void: reason }),
   };
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "parley/load/core_distance.h"
 #include "parley/load/load_client.h"
 
 namespace parley::binding {
@@ -49,6 +50,7 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
                         InstanceMethod<&T::add_publisher>("addPublisher"), InstanceMethod<&T::connect>("connect"),
                         InstanceMethod<&T::remove>("remove"), InstanceMethod<&T::set_slots>("setSlots"),
                         InstanceMethod<&T::raise_publishers>("raisePublishers"), InstanceMethod<&T::watch_fan_out>("watchFanOut"),
+                        InstanceMethod<&T::core_distance>("coreDistanceNs"),
                         InstanceMethod<&T::open_relay>("openRelay"), InstanceMethod<&T::start_relay>("startRelay"),
                         InstanceMethod<&T::relay_running>("relayRunning"), InstanceMethod<&T::finish_relay>("finishRelay"), InstanceMethod<&T::state>("state"),
                         InstanceMethod<&T::set_drop_ratio>("setDropRatio"), InstanceMethod<&T::set_sending>("setSending"),
@@ -109,6 +111,7 @@ class LoadClientObject : public Napi::ObjectWrap<LoadClientObject> {
   Napi::Value raise_publishers(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), !ended() && client_->raise_publishers());
   }
+  Napi::Value core_distance(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), core_distance_ns()); }
   void watch_fan_out(const Napi::CallbackInfo& info) {
     if (!ended()) client_->watch_fan_out(info[0].ToNumber().Uint32Value());
   }

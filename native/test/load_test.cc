@@ -1,7 +1,9 @@
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "parley/load/core_distance.h"
 #include "parley/load/fan_out_watch.h"
 #include "parley/load/floor_relay.h"
 #include "parley/load/latency_histogram.h"
@@ -263,4 +265,23 @@ TEST("the schedule ticks who is due, and forgets who has gone") {
   schedule.remove(b);
   schedule.tick(2'001);
   CHECK(b.ticks == 3 && c.ticks == 3);
+}
+
+TEST("the distance of two cores is that of memory, not of a clock or a scheduler; one core has none") {
+  cpu_set_t before;
+  CHECK_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  if (CPU_COUNT(&before) >= 2) {
+    // 0: something else ran there. It does not for ever.
+    double ns = 0;
+    for (int i = 0; i < 100 && ns == 0; ++i) ns = core_distance_ns();
+    CHECK(ns > 1 && ns < 5'000);
+  }
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  for (int core = 0; CPU_COUNT(&one) == 0; ++core) {
+    if (CPU_ISSET(core, &before)) CPU_SET(core, &one);
+  }
+  CHECK_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  CHECK_EQ(core_distance_ns(), 0.0);
+  CHECK_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
 }

@@ -1,4 +1,4 @@
-import { LoadPeers, measureWindow, requireDescriptors, sleep } from "@parley/app";
+import { coreDistanceNs, coresStayed, LoadPeers, measureWindow, requireDescriptors, sleep } from "@parley/app";
 import { RoomKind } from "@parley/protocol";
 import type { MediaBenchOptions } from "../arguments.ts";
 import { Person } from "../person.ts";
@@ -21,6 +21,8 @@ const sizes = [200, 500, 1_000, 2_000];
 const comparedSize = 200;
 /** Of each pair; the last size's have twice as many. */
 const turns = 4;
+/** Turns in which the cores moved are taken again, so many for each that is wanted at most. */
+const attempts = 3;
 /** What 2,000 joins leave behind for V8 to compile and to collect is the joins', which are measured elsewhere. */
 const settleMs = 5_000;
 /** With less time than this nobody wants figures, only to see that it runs. */
@@ -34,6 +36,8 @@ interface Sample {
   readonly segmentsPerSend: number;
   readonly lost: number;
   readonly p99Us: number;
+  /** Before and after the window, and after the floor. */
+  readonly coreDistancesNs: readonly number[];
   readonly void: string | undefined;
 }
 
@@ -51,6 +55,8 @@ type Turn = readonly [few: Sample, many: Sample];
 interface Pair {
   readonly crowds: readonly [few: Crowd, many: Crowd];
   readonly turns: readonly Turn[];
+  /** So many were taken besides, in which the cores moved. */
+  readonly spoiled: number;
 }
 
 /**
@@ -98,8 +104,14 @@ async function compare(options: MediaBenchOptions, few: CrowdShape, many: CrowdS
     withCrowd(options, many, async (second) => {
       await sleep(options.seconds < comparedFromS ? 0 : settleMs);
       const taken: Turn[] = [];
-      while (taken.length < count) taken.push([await first.measure(), await second.measure()]);
-      return { crowds: [first, second], turns: taken };
+      const spoiled: Turn[] = [];
+      while (taken.length < count && taken.length + spoiled.length < count * attempts) {
+        const turn: Turn = [await first.measure(), await second.measure()];
+        const stayed = coresStayed(turn.flatMap(({ coreDistancesNs }) => coreDistancesNs));
+        (stayed ? taken : spoiled).push(turn);
+      }
+      // A machine on which they never rest has all of its turns counted.
+      return { crowds: [first, second], turns: taken.length > 0 ? taken : spoiled, spoiled: spoiled.length };
     }),
   );
 }
@@ -143,6 +155,7 @@ async function measure(stand: Stand, subscribers: number, pace: number): Promise
     segmentsPerSend: window.segmentsPerSend,
     lost: Math.max(0, snapshot.published * subscribers - snapshot.distinct),
     p99Us: snapshot.p99Us,
+    coreDistancesNs: [...window.coreDistancesNs, await coreDistanceNs(stand.load)],
     void: window.void ?? floorVoid(floor),
   };
 }
@@ -159,7 +172,7 @@ function times(taken: readonly Turn[], figure: (sample: Sample) => number): numb
 }
 
 /** Medians of the turns, and between which two all of them lie. */
-function ofPair({ crowds: [few, many], turns: taken }: Pair): Figures {
+function ofPair({ crowds: [few, many], turns: taken, spoiled }: Pair): Figures {
   const middle = (at: 0 | 1, figure: (sample: Sample) => number, digits: number) =>
     round(median(taken.map((turn) => figure(turn[at]))), digits);
   const all = taken.map((turn) => cost(turn[1]) / cost(turn[0]));
@@ -169,6 +182,9 @@ function ofPair({ crowds: [few, many], turns: taken }: Pair): Figures {
     times: round(median(all), 2),
     least: round(Math.min(...all), 2),
     most: round(Math.max(...all), 2),
+    turns: taken.length,
+    spoiled,
+    coreDistanceNs: median(taken.flatMap((turn) => turn.flatMap((sample) => sample.coreDistancesNs))),
     cpuUsPerPacket: `${middle(0, cost, 2)}, ${middle(1, cost, 2)}`,
     floorUsPerPacket: `${middle(0, floorCost, 2)}, ${middle(1, floorCost, 2)}`,
     segmentsPerSend: `${middle(0, segments, 2)}, ${middle(1, segments, 2)}`,

@@ -32,6 +32,8 @@ export interface MediaWindow {
   readonly cameraShare: number;
   /** What all cores together had left, as a share of one. */
   readonly idleShare: number;
+  /** Before and after it: {@link coreDistanceNs}. */
+  readonly coreDistancesNs: readonly number[];
   /** Why the figures mean nothing; undefined: they do. */
   readonly void: string | undefined;
 }
@@ -54,6 +56,7 @@ export async function measureWindow(
 ): Promise<MediaWindow> {
   load.setSending(false);
   await sleep(repairMs);
+  const distanceBeforeNs = await coreDistanceNs(load);
   load.setDropRatio(drop ? dropRatio : 0);
   load.beginWindow();
   const before = await server.metrics();
@@ -74,6 +77,7 @@ export async function measureWindow(
   const usage = await endServer();
   const after = await server.metrics();
   const grown = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
+  const coreDistancesNs = [distanceBeforeNs, await coreDistanceNs(load)];
   const snapshot = load.snapshot();
   const loadShare = own.share("load-viewers");
   const cameraShare = own.share("load-publisher");
@@ -90,8 +94,33 @@ export async function measureWindow(
     loadShare,
     cameraShare,
     idleShare,
+    coreDistancesNs,
     void: voidReason(snapshot, loadShare, idleShare),
   };
+}
+
+const distanceTries = 5;
+
+/**
+ * How far apart the cores are while nothing is sent, in ns; NaN: one core, or always something in the way. A virtual machine's cores may share a cache in
+ * one minute and none in the next: 40 and 200 ns, and a packet costs up to twice as much.
+ */
+export async function coreDistanceNs(load: MediaLoad): Promise<number> {
+  for (let tries = 0; tries < distanceTries; tries += 1) {
+    const ns = load.coreDistanceNs();
+    if (ns > 0) return Math.round(ns);
+    await sleep(10);
+  }
+  return Number.NaN;
+}
+
+/** Far and near differ by a factor of five, the same place by a fifth. */
+const sameDistance = 1.7;
+
+/** Whether the cores stayed where they were between all of these looks; what is unknown counts as stayed. */
+export function coresStayed(distancesNs: readonly number[]): boolean {
+  const known = distancesNs.filter((ns) => !Number.isNaN(ns));
+  return known.length === 0 || Math.max(...known) <= sameDistance * Math.min(...known);
 }
 
 /** Above this the thread that reads for all viewers cannot keep up. */
