@@ -55,6 +55,8 @@ const forTests = [
   { package: "libssl-dev", file: "/usr/include/openssl/ssl.h" },
   { package: "valgrind", program: "valgrind" },
   { package: "ffmpeg", program: "ffmpeg" },
+  // The commands of guides are run as they stand there.
+  { package: "curl", program: "curl" },
   { package: "gstreamer1.0-tools", program: "gst-launch-1.0" },
   { package: "gstreamer1.0-plugins-base" },
   { package: "gstreamer1.0-plugins-good" },
