@@ -1,5 +1,14 @@
 import { openMediaLoad, type FloorResult, type MediaLoad } from "@parley/adapter-media-native";
-import { ServerProcess, sleep, type MediaWindow, type ServerOptions } from "@parley/app";
+import {
+  coreDistanceNs,
+  coresStayed,
+  measureWindow,
+  ServerProcess,
+  sleep,
+  type MediaWindow,
+  type ServerOptions,
+  type WindowOptions,
+} from "@parley/app";
 import type { LoadPeerOptions } from "@parley/app";
 import type { MediaBenchOptions } from "./arguments.ts";
 
@@ -77,6 +86,25 @@ export function trust(window: MediaWindow): Figures {
     coreDistancesNs: window.coreDistancesNs,
     ...(reason === undefined ? {} : { void: reason }),
   };
+}
+
+const ratioAttempts = 3;
+
+/** A window and its floor right behind it, both once more while the cores move meanwhile: the two would be of two machines. */
+export async function measureWithFloor(
+  { server, load, say }: Stand,
+  options: WindowOptions,
+  measure: (window: MediaWindow) => Promise<FloorResult>,
+): Promise<{ readonly window: MediaWindow; readonly floor: FloorResult }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const taken = await measureWindow(server, load, options);
+    say("measuring the floor");
+    const floor = await measure(taken);
+    const coreDistancesNs = [...taken.coreDistancesNs, await coreDistanceNs(load)];
+    const window = { ...taken, coreDistancesNs };
+    if (coresStayed(coreDistancesNs) || attempt === ratioAttempts) return { window, floor };
+    say("the cores moved meanwhile, measuring again");
+  }
 }
 
 /** From headers, extensions and the tag, per packet that came first hand. */

@@ -1,9 +1,10 @@
-import { LoadPeers, measureWindow, requireDescriptors, sleep, type MediaWindow, type ServerProcess } from "@parley/app";
+import { LoadPeers, requireDescriptors, sleep, type MediaWindow, type ServerProcess } from "@parley/app";
 import type { FloorResult } from "@parley/adapter-media-native";
 import type { MediaBenchOptions } from "../arguments.ts";
 import {
   floorVoid,
   measureFloor,
+  measureWithFloor,
   overheadBytesOf,
   peerOptions,
   round,
@@ -15,8 +16,11 @@ import {
 
 /** Profiles `burst` and `spread`: one camera, many viewers; what a forwarded packet costs, and memory and CPU of a viewer. */
 export async function forwarding(options: MediaBenchOptions): Promise<Figures> {
-  // Twice as many for the figure of memory.
-  await requireDescriptors(options.subscribers * 2, `${options.subscribers} viewers, and as many again for memory,`);
+  // Twice as many for the figure of memory, and the floor's.
+  await requireDescriptors(
+    options.subscribers * 3,
+    `${options.subscribers} viewers, as many again for memory, and as many sockets for the floor`,
+  );
   return await withStand(options, run);
 }
 
@@ -39,7 +43,11 @@ async function run(stand: Stand): Promise<Figures> {
   // Reports and feedback have found their pace.
   await sleep(1_000);
   say(`measuring for ${options.seconds} s`);
-  const window = await measureWindow(server, load, { seconds: options.seconds, pace: options.pace ?? 1 });
+  const pace = options.pace ?? 1;
+  const shape = { subscribers: n, pace };
+  const { window, floor } = await measureWithFloor(stand, { seconds: options.seconds, pace }, (taken) =>
+    measureFloor(stand, { ...shape, overheadBytes: overheadBytesOf(taken), mode: "segments" }),
+  );
 
   load.setSending(true);
   const pssAtN = await lowestPssKb(server);
@@ -53,10 +61,7 @@ async function run(stand: Stand): Promise<Figures> {
 
   load.setSending(false);
   await peers.leaveAll();
-  say("measuring the floor");
-  const shape = { overheadBytes: overheadBytesOf(window), subscribers: n, pace: options.pace ?? 1 };
-  const floor = await measureFloor(stand, { ...shape, mode: "segments" });
-  const sendto = await measureFloor(stand, { ...shape, mode: "sendto" });
+  const sendto = await measureFloor(stand, { ...shape, overheadBytes: overheadBytesOf(window), mode: "sendto" });
   return report(options, { window, floor, sendto, kbPerIdleSubscriber, kbPerSubscriber, cpuMsPerJoin });
 }
 

@@ -1,10 +1,11 @@
-import { inParallel, measureWindow, requireDescriptors, sleep, untilStates, type MediaWindow } from "@parley/app";
+import { inParallel, requireDescriptors, sleep, untilStates, type MediaWindow } from "@parley/app";
 import type { FloorResult } from "@parley/adapter-media-native";
 import type { MediaBenchOptions } from "../arguments.ts";
 import { Person } from "../person.ts";
 import {
   floorVoid,
   measureRelay,
+  measureWithFloor,
   overheadBytesOf,
   peerOptions,
   round,
@@ -45,16 +46,10 @@ async function run(stand: Stand): Promise<Figures> {
     // Code is compiled, reports and feedback have found their pace.
     await sleep(2_000);
     say(`${meetings} meetings of ${people}, measuring for ${options.seconds} s`);
-    const window = await measureWindow(server, load, { seconds: options.seconds, pace: options.pace ?? 1 });
-    load.setSending(false);
-    say("measuring the floor");
-    const floor = await measureRelay(stand, {
-      people,
-      meetings,
-      overheadBytes: overheadBytesOf(window),
-      pace: options.pace ?? 1,
-      wait: "schedule",
-    });
+    const pace = options.pace ?? 1;
+    const { window, floor } = await measureWithFloor(stand, { seconds: options.seconds, pace }, (taken) =>
+      measureRelay(stand, { people, meetings, overheadBytes: overheadBytesOf(taken), pace, wait: "schedule" }),
+    );
     return report(options, window, floor);
   } finally {
     for (const person of everybody) person.close();
