@@ -140,7 +140,7 @@ export function allRuns(quick: boolean): readonly Run[] {
         { figure: "twoThreadsToOne", unit: "two threads to one", most: 1.15 },
       ],
       shown: ["growth", "floorGrowth"],
-      deadlineMs: 10 * minuteMs,
+      deadlineMs: 12 * minuteMs,
     }),
     run("bind and join", "bench/control.ts", quick ? "--binds 100 --joins 10" : "--binds 2000 --joins 300", {
       bars: [

@@ -22,7 +22,7 @@ const comparedSize = 200;
 /** Of each pair; the last size's have twice as many. */
 const turns = 4;
 /** Turns in which the cores moved are taken again, so many for each that is wanted at most. */
-const attempts = 3;
+const attempts = 2;
 /** What 2,000 joins leave behind for V8 to compile and to collect is the joins', which are measured elsewhere. */
 const settleMs = 5_000;
 /** With less time than this nobody wants figures, only to see that it runs. */
