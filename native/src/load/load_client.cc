@@ -21,8 +21,8 @@ namespace {
 
 constexpr int64_t kTickUs = 1'000;
 constexpr size_t kBatch = 32;
-// A frame for each of 2,000 viewers, and more.
-constexpr size_t kInboxDatagrams = 16'384;
+// More than the sockets of 2,000 viewers are sent in some milliseconds; and few enough to stay in the cache when the thread is behind for long.
+constexpr size_t kInboxDatagrams = 4'096;
 // A coalesced message is at most one UDP datagram's worth.
 constexpr size_t kBuffer = 65'536;
 constexpr uint64_t kSinkTag = uint64_t{1} << 32;
