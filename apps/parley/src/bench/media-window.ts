@@ -103,7 +103,7 @@ const distanceTries = 5;
 
 /**
  * How far apart the cores are while nothing is sent, in ns; NaN: one core, or always something in the way. A virtual machine's cores may share a cache in
- * one minute and none in the next: 40 and 200 ns, and a packet costs up to twice as much.
+ * one minute and none in the next: 40 and 200 ns.
  */
 export async function coreDistanceNs(load: MediaLoad): Promise<number> {
   for (let tries = 0; tries < distanceTries; tries += 1) {

@@ -1,6 +1,6 @@
 // How far apart the machine's cores are just now. The virtual machine that yesterday had two cores over one cache may have two on
-// different chips today, and back in the next minute: what one core has written costs the other 40 ns then or 200, and every packet
-// that one sends and the other receives costs up to twice as much.
+// different chips today, and back in the next minute: what one core has written costs the other 40 ns then or 200. A window
+// whose ends differ was measured on two machines; more than that it does not tell (bench/profile.md).
 #pragma once
 
 namespace parley {
