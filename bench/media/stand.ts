@@ -90,7 +90,10 @@ export function trust(window: MediaWindow): Figures {
 
 const ratioAttempts = 3;
 
-/** A window and its floor right behind it, both once more while the cores move meanwhile: the two would be of two machines. */
+/**
+ * A window and its floor right behind it, both once more while the cores move meanwhile: the two would be of two machines. A window that lost
+ * something is never replaced by another one.
+ */
 export async function measureWithFloor(
   { server, load, say }: Stand,
   options: WindowOptions,
@@ -102,7 +105,8 @@ export async function measureWithFloor(
     const floor = await measure(taken);
     const coreDistancesNs = [...taken.coreDistancesNs, await coreDistanceNs(load)];
     const window = { ...taken, coreDistancesNs };
-    if (coresStayed(coreDistancesNs) || attempt === ratioAttempts) return { window, floor };
+    const lossless = taken.snapshot.missing === 0;
+    if (coresStayed(coreDistancesNs) || !lossless || attempt === ratioAttempts) return { window, floor };
     say("the cores moved meanwhile, measuring again");
   }
 }

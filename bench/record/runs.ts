@@ -138,6 +138,7 @@ export function allRuns(quick: boolean): readonly Run[] {
         { figure: "growthToFloor", unit: "cost in floors, 2,000 viewers to 50", most: 1.2 },
         { figure: "highestToLowest", unit: "highest to lowest cost, 50 to 2,000", most: 1.2 },
         { figure: "twoThreadsToOne", unit: "two threads to one", most: 1.15 },
+        nothingLost,
       ],
       shown: ["growth", "floorGrowth"],
       deadlineMs: 12 * minuteMs,

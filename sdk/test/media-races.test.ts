@@ -12,6 +12,17 @@ beforeEach(() => {
   FakePeerConnection.answersRefused = 0;
 });
 
+/** Somebody whose camera is published, and whose next session to publish is refused for good; what the room says of it. */
+async function refusedFromNowOn() {
+  const world = new FakeWorld();
+  const room = await joined(world);
+  const failed: string[] = [];
+  room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
+  await done(world, room.localParticipant.setCameraEnabled(true));
+  world.server.requestErrors.set("openSession pub", "permission-denied");
+  return { world, room, failed };
+}
+
 test("[SIG-4] an offer that waits for a join waits for the next one as well, when that join fails", async () => {
   const world = new FakeWorld();
   const room = await joined(world);
@@ -175,12 +186,7 @@ test("[SIG-4] unmuted while the server has lost the session: the next one says s
 });
 
 test("[SIG-4] what was published before its session was lost and is refused after that: an event, and nothing stays behind", async () => {
-  const world = new FakeWorld();
-  const room = await joined(world);
-  const failed: string[] = [];
-  room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
-  await done(world, room.localParticipant.setCameraEnabled(true));
-  world.server.requestErrors.set("openSession pub", "permission-denied");
+  const { world, room, failed } = await refusedFromNowOn();
   world.server.event({ case: "sessionState", value: { session: "pub", state: ClientSessionState.LOST } }, false);
   await world.advance(1_000);
   assert.deepEqual(failed, ["camera permission-denied"]);
@@ -240,12 +246,7 @@ test("[SIG-4] an answer that the PeerConnection refuses, then a refusal for good
 });
 
 test("[SIG-4] what was published before a move and is refused after it: an event, and nothing stays behind", async () => {
-  const world = new FakeWorld();
-  const room = await joined(world);
-  const failed: string[] = [];
-  room.on("localTrackPublishFailed", ({ source }, { code }) => failed.push(`${source} ${code}`));
-  await done(world, room.localParticipant.setCameraEnabled(true));
-  world.server.requestErrors.set("openSession pub", "permission-denied");
+  const { world, room, failed } = await refusedFromNowOn();
   tellMoved(world, "r", "other");
   await world.advance(1_000);
   assert.deepEqual(failed, ["camera permission-denied"]);

@@ -55,8 +55,8 @@ type Turn = readonly [few: Sample, many: Sample];
 interface Pair {
   readonly crowds: readonly [few: Crowd, many: Crowd];
   readonly turns: readonly Turn[];
-  /** So many were taken besides, in which the cores moved. */
-  readonly spoiled: number;
+  /** Taken besides: the cores moved, so their costs do not count; what was lost in them does. */
+  readonly spoiled: readonly Turn[];
 }
 
 /**
@@ -88,7 +88,10 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
     growthToFloor: round(times(last, ratioToFloor), 2),
     highestToLowest: round(Math.max(...costs) / Math.min(...costs), 2),
     twoThreadsToOne: round(times(two.turns, cost), 2),
-    lost: samples.reduce((sum, sample) => sum + sample.lost, 0),
+    lost: [...samples, ...[...pairs, two].flatMap(({ spoiled }) => spoiled.flat())].reduce(
+      (sum, { lost }) => sum + lost,
+      0,
+    ),
     steps: [...pairs, two].map(ofPair),
     ...(reason === undefined ? {} : { void: reason }),
   };
@@ -111,7 +114,10 @@ async function compare(options: MediaBenchOptions, few: CrowdShape, many: CrowdS
         (stayed ? taken : spoiled).push(turn);
       }
       // A machine on which they never rest has all of its turns counted.
-      return { crowds: [first, second], turns: taken.length > 0 ? taken : spoiled, spoiled: spoiled.length };
+      return {
+        crowds: [first, second],
+        ...(taken.length > 0 ? { turns: taken, spoiled } : { turns: spoiled, spoiled: [] }),
+      };
     }),
   );
 }
@@ -183,7 +189,7 @@ function ofPair({ crowds: [few, many], turns: taken, spoiled }: Pair): Figures {
     least: round(Math.min(...all), 2),
     most: round(Math.max(...all), 2),
     turns: taken.length,
-    spoiled,
+    spoiled: spoiled.length,
     coreDistanceNs: median(taken.flatMap((turn) => turn.flatMap((sample) => sample.coreDistancesNs))),
     cpuUsPerPacket: `${middle(0, cost, 2)}, ${middle(1, cost, 2)}`,
     floorUsPerPacket: `${middle(0, floorCost, 2)}, ${middle(1, floorCost, 2)}`,
