@@ -64,6 +64,24 @@ describe("a viewer of whom nothing is awaited", () => {
     assert.equal(told(), 0);
   });
 
+  it("says in transport-wide feedback that nearly all arrives: a report of a second in which one of thirty was lost is no news", async () => {
+    await live(20_000);
+    let told = 0;
+    for (let passedMs = 0; passedMs < 20_000; passedMs += 1_000) {
+      const { counters } = world.peer("w");
+      const lost = passedMs % 10_000 === 0 ? 1 : 0;
+      world.peer("w").counters = {
+        ...counters,
+        deliveredPackets: counters.deliveredPackets + 30,
+        deliveredBytes: counters.deliveredBytes + 30_000,
+        undeliveredPackets: counters.undeliveredPackets + lost,
+      };
+      slot().counters = { ...slot().counters, bytes: slot().counters.bytes + 30_000, lossRatio: 0.03 };
+      told += await live(1_000);
+    }
+    assert.ok(told <= 1, `${told} statuses`);
+  });
+
   it("falls silent: that is told within 16 s, and that it is back; consent runs out after 30 s", async () => {
     await world.pass(9_000);
     assert.equal(world.status("w").silent, false);

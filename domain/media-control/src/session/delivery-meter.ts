@@ -5,6 +5,11 @@ import { bitrateBps } from "./track-meter.ts";
 
 export type DeliveryReading = NonNullable<Plain<SessionStatus>["delivery"]>;
 
+/** Whether a reading is one: without feedback it is all zeros. */
+export function hasFeedback(reading: DeliveryReading | undefined): reading is DeliveryReading {
+  return reading !== undefined && (reading.bitrateBps > 0 || reading.lossRatio > 0);
+}
+
 /** Turns the totals of a client's transport-wide feedback into rates between one sample and the next. */
 export class DeliveryMeter {
   #reading: DeliveryReading | undefined;
@@ -17,6 +22,11 @@ export class DeliveryMeter {
   /** Undefined before the first feedback. */
   get reading(): DeliveryReading | undefined {
     return this.#reading;
+  }
+
+  /** Undefined while no feedback comes. */
+  get lossRatio(): number | undefined {
+    return hasFeedback(this.#reading) ? this.#reading.lossRatio : undefined;
   }
 
   take(sample: DeliverySample, nowMs: number): void {

@@ -275,9 +275,12 @@ export class SessionMachine {
     return [{ type: "status" }];
   }
 
+  /**
+   * Both ways. What transport-wide feedback counts of all packets since the last sample is worth more than a slot's receiver report of one second:
+   * one packet lost of thirty would be three per cent.
+   */
   get #lossRatio(): number {
-    const delivery = this.#delivery.reading?.lossRatio ?? 0;
-    return Math.max(delivery, this.#publish.worstLossRatio, this.#subscribe.worstLossRatio);
+    return Math.max(this.#publish.worstLossRatio, this.#delivery.lossRatio ?? this.#subscribe.worstLossRatio);
   }
 
   /**
