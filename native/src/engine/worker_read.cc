@@ -29,7 +29,7 @@ void Worker::watch_rtcp(int operation) {
   for (const UdpSocket& socket : rtcp_sockets_) watch(socket, kRtcpTag, operation, !rtcp_pace_.timed());
 }
 
-// Whose datagram `i` of the batch is. Of thousands of peers neither the table's lines nor their own are in any cache, so those of the
+// Whose datagram `i` of the batch is. Of hundreds of peers and more neither the table's lines nor their own are in any cache, so those of the
 // datagrams behind it are asked for, a pointer being followed some datagrams after what it lies in was. Nothing in a batch changes the
 // table, and nobody in it goes.
 void Worker::look_ahead(size_t i, size_t count, bool rtcp) {
@@ -60,9 +60,10 @@ size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
   const int64_t longest_us = read_us - drained_us;
   if (count < UdpReceiver::kBatch) drained_us = read_us;
   rx_datagrams_ += count;
-  for (size_t i = 0; i < 4 * kAhead; ++i) look_ahead(i, count, rtcp);
+  const bool far = paths_.size() > kNearPeers;
+  for (size_t i = 0; far && i < 4 * kAhead; ++i) look_ahead(i, count, rtcp);
   for (size_t i = 0; i < count; ++i) {
-    look_ahead(i + 4 * kAhead, count, rtcp);
+    if (far) look_ahead(i + 4 * kAhead, count, rtcp);
     PacketBuffer* buffer = receiver_->packet(i);
     rx_bytes_ += buffer->length;
     if (buffer->length == 0 || receiver_->truncated(i)) {
@@ -73,7 +74,7 @@ size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
     // Reports are measured against when they came, not when somebody looked.
     now_us_ = rtcp ? buffer->arrival_us : read_us;
     PacketRef packet(receiver_->take(i));
-    on_datagram(packet, receiver_->path(i), ahead_[i].entry);
+    on_datagram(packet, receiver_->path(i), far ? ahead_[i].entry : paths_.find(receiver_->path(i)));
     // Nobody kept it: used again without a round through the pool. (A history or another worker may hold a copy.)
     if (packet && packet->references.load(std::memory_order_acquire) == 1) receiver_->put_back(i, packet.release());
   }

@@ -26,10 +26,12 @@ constexpr size_t kAhead = 2;
 // What reports that leave with media take at most.
 constexpr size_t kMaxReports = 512;
 void expect_slot(const std::vector<Slot*>& slots, size_t i) {
+  if (slots.size() <= kNearPeers) return;
   if (i + 4 * kAhead < slots.size()) prefetch(slots[i + 4 * kAhead]);
   if (i + 2 * kAhead < slots.size()) slots[i + 2 * kAhead]->peer->expect_pass();
 }
 void expect_pass(const std::vector<Peer*>& peers, size_t i) {
+  if (peers.size() <= kNearPeers) return;
   if (i + 3 * kAhead < peers.size()) peers[i + 3 * kAhead]->expect_pass();
   if (i + 2 * kAhead < peers.size()) peers[i + 2 * kAhead]->expect_slots();
   if (i + kAhead < peers.size()) peers[i + kAhead]->expect_numbers();

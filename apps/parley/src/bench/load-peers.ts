@@ -20,6 +20,8 @@ export interface LoadPeerOptions {
   readonly camera: "burst" | "spread";
   /** A camera's frames and sounds come so many times as often as from a real one (30 frames and 50 sounds per second). */
   readonly pace: number;
+  /** False: the viewers report once a second, and not ten times of each packet's arrival. */
+  readonly transportCc?: boolean;
 }
 
 /** A viewer of the load client. */
@@ -102,9 +104,9 @@ export class LoadPeers {
   /** A viewer whose offer was answered; it connects by itself. Not `measured`: it is not in the load client's figures. */
   async joinOne(measured = true): Promise<LoadViewer> {
     const ice = newCredentials();
-    const { gro } = this.#options;
+    const { gro, transportCc = true } = this.#options;
     const id = this.#load.addSubscriber({ ...ice, srtpProfile: this.#srtpProfile, gro }, measured);
-    const offer = makeOffer(ice, this.#load.fingerprint(), { receivePairs: 1 });
+    const offer = makeOffer(ice, this.#load.fingerprint(), { receivePairs: 1, transportCc });
     const { answer, resource } = await this.#post(`/v1/whep/${this.#room}/${stream}`, offer, this.#viewerToken);
     connectPeer(this.#load, id, answer);
     return { id, resource };

@@ -22,8 +22,13 @@ export function newSsrcs(): CameraSsrcs {
   return { videoSsrc: first, rtxSsrc: first + 1, audioSsrc: first + 2 };
 }
 
-/** What a peer of the load client offers: a camera with its microphone to send, or pairs of sections to receive with. */
-export type OfferedMedia = { readonly camera: CameraSsrcs } | { readonly receivePairs: number };
+/**
+ * What a peer of the load client offers: a camera with its microphone to send, or pairs of sections to receive with; without `transportCc` it reports
+ * once a second only.
+ */
+export type OfferedMedia =
+  | { readonly camera: CameraSsrcs }
+  | { readonly receivePairs: number; readonly transportCc?: boolean };
 
 /**
  * VP8 with RTX, and Opus: audio has the even mids, the video that belongs to it the next one. Payload types and extension ids are those the load
@@ -32,6 +37,7 @@ export type OfferedMedia = { readonly camera: CameraSsrcs } | { readonly receive
 export function makeOffer(ice: IceCredentials, fingerprint: string, media: OfferedMedia): string {
   const camera = "camera" in media ? media.camera : undefined;
   const pairs = "camera" in media ? 1 : media.receivePairs;
+  const transportCc = "camera" in media || media.transportCc !== false;
   const transport = [
     "c=IN IP4 0.0.0.0",
     `a=ice-ufrag:${ice.ufrag}`,
@@ -41,7 +47,7 @@ export function makeOffer(ice: IceCredentials, fingerprint: string, media: Offer
     "a=rtcp-mux",
     "a=rtcp-rsize",
     `a=${camera === undefined ? "recvonly" : "sendonly"}`,
-    "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    ...(transportCc ? ["a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"] : []),
   ];
   const mids = Array.from({ length: pairs * 2 }, (_, mid) => mid);
   const lines = [

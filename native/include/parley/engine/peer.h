@@ -33,6 +33,9 @@
 
 namespace parley {
 
+// What a worker touches of so many peers stays in its core's cache; asking for it ahead would cost more than it saves.
+inline constexpr size_t kNearPeers = 64;
+
 struct Peer;
 struct Track;
 struct Slot;
