@@ -28,7 +28,7 @@ size_t play(RtcpPace& pace, int64_t& now_us, int64_t gap_us, size_t datagrams) {
       next_us += gap_us;
     }
     if (pace.timed() && now_us < pace.due_us()) continue;
-    pace.on_read(now_us, waiting);
+    pace.on_read(now_us, waiting, waiting);
     waiting = 0;
     ++reads;
   }
@@ -69,13 +69,17 @@ void check_steering(const char* ip, uint8_t family, size_t workers) {
       CHECK_EQ(send(fd, bytes.begin(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
       return readable(sockets);
     };
-    // Media, its first and last payload types, STUN, DTLS, and what is nothing.
+    // Media, its first and last payload types, DTLS, and what is nothing.
     const int media = to({0x80, 96, 0, 1});
     CHECK(media >= 0 && media % 2 == 0);
     for (const uint8_t second : {uint8_t{0}, uint8_t{127}, uint8_t{191}, uint8_t{224}, uint8_t{255}}) {
       CHECK_EQ(to({0xbf, second, 0, 1}), media);
     }
-    CHECK_EQ(to({0x00, 0x01, 0, 0}), media);
+    // An answer to a check, an indication; the check itself waits for company with what is reported.
+    CHECK_EQ(to({0x01, 0x01, 0, 0}), media);
+    CHECK_EQ(to({0x00, 0x11, 0, 0}), media);
+    CHECK_EQ(to({0x00, 0x01, 0, 0}), media + 1);
+    CHECK_EQ(to({0x00, 0x01}), media + 1);
     CHECK_EQ(to({22, 254, 253, 0}), media);
     CHECK_EQ(to({0xc8, 200, 0, 0}), media);
     // What is reported: the other socket of the same worker. Transport-wide feedback and REMB among it.
@@ -115,7 +119,7 @@ TEST("a thousand datagrams a second are read some 60 times, none waits over 16 m
   CHECK(pace.due_us() - now <= RtcpPace::kMaxStepUs);
   for (int i = 0; i < 10 && pace.timed(); ++i) {
     now = pace.due_us();
-    pace.on_read(now, 0);
+    pace.on_read(now, 0, 0);
   }
   CHECK(!pace.timed());
 }
@@ -125,10 +129,33 @@ TEST("many more are read oftener, in batches that media need not wait long for")
   int64_t now = 5'000'000;
   play(pace, now, 1'000, 100);
   play(pace, now, 20, 20'000);
-  CHECK(pace.due_us() - now <= 2 * RtcpPace::kMinStepUs);
+  CHECK(pace.due_us() - now <= static_cast<int64_t>(RtcpPace::kMore) * 20);
 }
 
-TEST("the kernel puts reports into the second socket of the sender's worker, requests and all else into the first") {
+TEST("checks alone, as of somebody who joins, are read at once however fast they come") {
+  RtcpPace pace;
+  int64_t now = 5'000'000;
+  for (int i = 0; i < 100; ++i) CHECK(!pace.on_read(now += 3'000, 1, 0));
+  CHECK(!pace.timed());
+}
+
+TEST("among many reports checks are read within 2 ms while they are awaited, and later with the reports") {
+  RtcpPace pace;
+  int64_t now = 5'000'000;
+  play(pace, now, 1'000, 1'000);
+  CHECK(pace.timed());
+  const int64_t until_us = now + RtcpPace::kAwaitedUs;
+  pace.on_awaited(now, until_us);
+  while (now < until_us) {
+    CHECK(pace.due_us() - now <= RtcpPace::kAwaitedStepUs);
+    now = std::max(now, pace.due_us());
+    pace.on_read(now, 3, 2);
+  }
+  for (int i = 0; i < 8; ++i) pace.on_read(now = std::max(now, pace.due_us()), 3, 2);
+  CHECK_EQ(pace.due_us() - now, RtcpPace::kMaxStepUs);
+}
+
+TEST("the kernel puts reports and checks into the second socket of the sender's worker, requests and all else into the first") {
   check_steering("127.0.0.1", 4, 1);
   check_steering("127.0.0.1", 4, 3);
   check_steering("::1", 6, 1);

@@ -19,12 +19,14 @@ void Worker::open_peer(Command& command) {
   peer->ice = make_credentials(data.ice);
   peers_.insert(peer);
   if (peer_count_++ == 0) next_group_us_ = now_us_;
+  await_checks();
   report_groups_[handle_index(peer->handle) % report_groups_.size()].push_back(peer->handle);
 }
 
 void Worker::restart_ice(Peer& peer, const IceData& ice) {
   peer.previous_ice = std::make_unique<IceCredentials>(std::move(peer.ice));
   peer.ice = make_credentials(ice);
+  await_checks();
 }
 
 void Worker::install_path(const PathAddress& path, Handle peer, uint16_t owner) {

@@ -82,6 +82,13 @@ size_t Worker::receive_batch(const UdpSocket& socket, size_t index, bool rtcp) {
   return count;
 }
 
+// Any worker's socket may get them.
+void Worker::await_checks() {
+  const int64_t until_us = now_us_ + RtcpPace::kAwaitedUs;
+  shared_.checks_awaited_until_us.store(until_us, std::memory_order_relaxed);
+  rtcp_pace_.on_awaited(now_us_, until_us);
+}
+
 size_t Worker::receive_udp(size_t socket) {
   size_t datagrams = 0;
   for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
@@ -101,6 +108,7 @@ size_t Worker::read_media() {
 
 void Worker::read_rtcp() {
   size_t datagrams = 0;
+  const uint64_t checks_before = checks_;
   for (size_t i = 0; i < rtcp_sockets_.size(); ++i) {
     if (rtcp_sockets_[i].fd() < 0) continue;
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
@@ -109,7 +117,9 @@ void Worker::read_rtcp() {
       if (count < UdpReceiver::kBatch) break;
     }
   }
-  if (rtcp_pace_.on_read(now_us_, datagrams)) watch_rtcp(EPOLL_CTL_MOD);
+  const int64_t awaited_until_us = shared_.checks_awaited_until_us.load(std::memory_order_relaxed);
+  if (awaited_until_us > now_us_) rtcp_pace_.on_awaited(now_us_, awaited_until_us);
+  if (rtcp_pace_.on_read(now_us_, datagrams, datagrams - (checks_ - checks_before))) watch_rtcp(EPOLL_CTL_MOD);
 }
 
 }  // namespace parley

@@ -56,6 +56,7 @@ void Worker::tell_stun(const PathAddress& path, const uint8_t* data, size_t size
 }
 
 void Worker::on_stranger(const PathAddress& path, const uint8_t* data, size_t size) {
+  ++checks_;
   const std::span<const uint8_t> datagram(data, size);
   if (!looks_like_stun(datagram)) {
     ++strangers_;
@@ -74,6 +75,7 @@ void Worker::on_stranger(const PathAddress& path, const uint8_t* data, size_t si
 }
 
 void Worker::on_stun(Peer& peer, const PathAddress& path, const uint8_t* data, size_t size) {
+  ++checks_;
   const std::span<const uint8_t> datagram(data, size);
   const auto view = looks_like_stun(datagram) ? parse_stun(datagram) : std::nullopt;
   if (!view) {

@@ -19,6 +19,7 @@ constexpr uint32_t kSourceIp4 = at_network(12);
 constexpr uint32_t kSourcePort4 = at_network(20);
 constexpr uint32_t kSourceIp6 = at_network(20);  // its last four bytes
 constexpr uint32_t kSourcePort6 = at_network(40);
+constexpr uint32_t kBindingRequest = 0x0001;
 constexpr uint32_t kTransportFeedback = 205;
 constexpr uint32_t kPayloadFeedback = 206;
 // Transport-wide feedback, and what REMB comes as.
@@ -33,6 +34,9 @@ sock_filter jump(int code, uint32_t k, uint8_t yes, uint8_t no) { return {static
 bool steer_reports(int fd, uint8_t family, size_t workers, uint32_t seed) {
   // Offset 0 is the datagram's first byte. A load behind its end makes the result 0.
   std::vector<sock_filter> program;
+  program.push_back(statement(BPF_LD | BPF_H | BPF_ABS, 0));
+  // A STUN binding request (RFC 8489 5). No RTP, RTCP or DTLS begins with a zero.
+  program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kBindingRequest, 11, 0));
   program.push_back(statement(BPF_LD | BPF_B | BPF_ABS, 0));
   program.push_back(statement(BPF_ALU | BPF_AND | BPF_K, 0xc0));
   program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, 0x80, 0, 10));

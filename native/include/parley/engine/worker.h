@@ -77,6 +77,8 @@ struct PlaneShared {
   // Somebody takes what subscribers' feedback came to: else it goes into counters only.
   std::atomic<bool> feedback_wanted{false};
   SeenChecks seen_checks;
+  // Somebody joins, or restarts ICE; whose sockets its checks will come to is the kernel's choice.
+  std::atomic<int64_t> checks_awaited_until_us{0};
   std::vector<std::unique_ptr<Worker>> workers;
 };
 
@@ -102,7 +104,7 @@ class Worker final : public TcpHandler {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Before start(). Opens two sockets on the port: the second is for reports, if the kernel can be told to keep them apart.
+  // Before start(). Opens two sockets on the port: the second is for reports and checks, if the kernel can be told to keep them apart.
   int open_udp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
   int open_tcp(const std::string& ip, uint16_t port, PathAddress* local, const char** what);
   // After all workers have opened their sockets of address `socket`: sets the kernel's rule for all of them.
@@ -199,6 +201,7 @@ class Worker final : public TcpHandler {
   void watch(const UdpSocket& socket, uint64_t tag, int operation, bool at_once);
   void watch_media();
   void watch_rtcp(int operation);
+  void await_checks();
   void look_ahead(size_t i, size_t count, bool rtcp);
   size_t receive_batch(const UdpSocket& socket, size_t index, bool rtcp);
   size_t receive_udp(size_t socket);
@@ -361,6 +364,7 @@ class Worker final : public TcpHandler {
   uint64_t rx_datagrams_ = 0;
   uint64_t rx_bytes_ = 0;
   uint64_t strangers_ = 0;
+  uint64_t checks_ = 0;  // and what strangers send
   uint64_t forged_ufrags_ = 0;
   uint64_t malformed_ = 0;
   uint64_t replayed_ = 0;
