@@ -45,6 +45,7 @@ interface Sample {
 interface Crowd {
   readonly subscribers: number;
   readonly threads: number;
+  readonly transportCc: boolean;
   readonly kbPerSubscriber: number;
   measure(): Promise<Sample>;
 }
@@ -72,9 +73,18 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
     const count = short ? 1 : turns * (size === sizes.at(-1) ? 2 : 1);
     pairs.push(await compare(options, { subscribers: fewest }, { subscribers: size }, count));
   }
+  const reportOnce = { transportCc: false };
+  const most = Math.max(...grown);
+  const quiet = await compare(
+    options,
+    { subscribers: fewest, ...reportOnce },
+    { subscribers: most, ...reportOnce },
+    short ? 1 : turns,
+  );
   const threads = { subscribers: comparedSize };
   const two = await compare(options, threads, { ...threads, threads: 2 }, short ? 1 : turns);
-  const samples = [...pairs, two].flatMap((pair) => pair.turns.flat());
+  const compared = [...pairs, quiet, two];
+  const samples = compared.flatMap((pair) => pair.turns.flat());
   const reason = samples.find((sample) => sample.void !== undefined)?.void;
   const costs = [1, ...pairs.map((pair) => times(pair.turns, cost))];
   const last = pairs.at(-1)?.turns ?? [];
@@ -87,12 +97,10 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
     floorGrowth: round(times(last, floorCost), 2),
     growthToFloor: round(times(last, ratioToFloor), 2),
     highestToLowest: round(Math.max(...costs) / Math.min(...costs), 2),
+    growthWithoutFeedback: round(times(quiet.turns, cost), 2),
     twoThreadsToOne: round(times(two.turns, cost), 2),
-    lost: [...samples, ...[...pairs, two].flatMap(({ spoiled }) => spoiled.flat())].reduce(
-      (sum, { lost }) => sum + lost,
-      0,
-    ),
-    steps: [...pairs, two].map(ofPair),
+    lost: [...samples, ...compared.flatMap(({ spoiled }) => spoiled.flat())].reduce((sum, { lost }) => sum + lost, 0),
+    steps: compared.map(ofPair),
     ...(reason === undefined ? {} : { void: reason }),
   };
 }
@@ -100,6 +108,8 @@ export async function growth(options: MediaBenchOptions): Promise<Figures> {
 interface CrowdShape {
   readonly subscribers: number;
   readonly threads?: number;
+  /** False: each viewer reports once a second, and not ten times. */
+  readonly transportCc?: boolean;
 }
 
 async function compare(options: MediaBenchOptions, few: CrowdShape, many: CrowdShape, count: number): Promise<Pair> {
@@ -124,7 +134,7 @@ async function compare(options: MediaBenchOptions, few: CrowdShape, many: CrowdS
 
 async function withCrowd<T>(
   options: MediaBenchOptions,
-  { subscribers, threads = 1 }: CrowdShape,
+  { subscribers, threads = 1, transportCc = true }: CrowdShape,
   use: (crowd: Crowd) => Promise<T>,
 ): Promise<T> {
   const seconds = Math.max(1, Math.round(options.seconds / 4));
@@ -135,7 +145,7 @@ async function withCrowd<T>(
     const host = { ...shape, user: "host", sends: true, receivePairs: 0, kind: RoomKind.LIVE_CLASS };
     const camera = await Person.join(server, load, "crowd", host);
     try {
-      const peers = new LoadPeers(server, load, shape, "crowd");
+      const peers = new LoadPeers(server, load, { ...shape, transportCc }, "crowd");
       await peers.warmUp(Math.min(options.warmupJoins, 100));
       const pssBeforeKb = await server.usage.pssKb();
       await peers.join(subscribers);
@@ -143,7 +153,13 @@ async function withCrowd<T>(
       const kbPerSubscriber = ((await server.usage.pssKb()) - pssBeforeKb) / subscribers;
       load.setSending(false);
       say(`${subscribers} viewers, ${threads} threads`);
-      return await use({ subscribers, threads, kbPerSubscriber, measure: () => measure(stand, subscribers, pace) });
+      return await use({
+        subscribers,
+        threads,
+        transportCc,
+        kbPerSubscriber,
+        measure: () => measure(stand, subscribers, pace),
+      });
     } finally {
       camera.close();
     }
@@ -185,6 +201,7 @@ function ofPair({ crowds: [few, many], turns: taken, spoiled }: Pair): Figures {
   return {
     subscribers: `${few.subscribers}, ${many.subscribers}`,
     threads: `${few.threads}, ${many.threads}`,
+    transportCc: many.transportCc,
     times: round(median(all), 2),
     least: round(Math.min(...all), 2),
     most: round(Math.max(...all), 2),

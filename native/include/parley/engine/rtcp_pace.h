@@ -35,7 +35,7 @@ class RtcpPace {
   // The next read; only while timed.
   int64_t due_us() const { return due_us_; }
   // Whether to read now that the worker is awake anyway: company saves it a wake-up soon.
-  bool worth(int64_t now_us) const { return timed_ && now_us >= due_us_ - step_us_ / 2; }
+  bool worth(int64_t now_us) const { return timed_ && now_us >= due_us_ - step_at(now_us) / 2; }
 
   // Checks are on their way until then.
   void on_awaited(int64_t now_us, int64_t until_us) {
@@ -63,11 +63,13 @@ class RtcpPace {
     } else if (datagrams <= kFewer) {
       step_us_ = std::min(step_us_ * 2, kMaxStepUs);
     }
-    due_us_ = now_us + (now_us < awaited_until_us_ ? std::min(step_us_, kAwaitedStepUs) : step_us_);
+    due_us_ = now_us + step_at(now_us);
     return timed_ != before;
   }
 
  private:
+  int64_t step_at(int64_t now_us) const { return now_us < awaited_until_us_ ? std::min(step_us_, kAwaitedStepUs) : step_us_; }
+
   bool timed_ = false;
   int close_ = 0;
   int64_t last_us_ = 0;
