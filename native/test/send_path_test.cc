@@ -135,7 +135,7 @@ TEST("[MED-8] a repetition is stamped with when it is sent, however long the rep
     rig.until("feedback", [&] { return rig.feedback.size() > told; });
     const int64_t sent_us = rig.feedback.back().at_us - rig.feedback.back().delay_us;
     CHECK(sent_us <= came_us);
-    // It waited (up to 2 ms while peers have just come), and not on its way back.
+    // It waited (up to 2 ms while peers have just come, 16 ms later), and not on its way back.
     stamped = came_us - asked_us >= 1'000 && came_us - sent_us < (came_us - asked_us) / 2;
   }
   CHECK(stamped);

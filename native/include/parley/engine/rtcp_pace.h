@@ -20,7 +20,7 @@ class RtcpPace {
   // A check somebody waits for waits for so long at most.
   static constexpr int64_t kAwaitedStepUs = 2'000;
   // What a client that opened a session, or restarts ICE, takes for its checks, most likely.
-  static constexpr int64_t kAwaitedUs = 5'000'000;
+  static constexpr int64_t kAwaitedUs = 2'000'000;
   // Reads closer than this, so many in a row, are much.
   static constexpr int64_t kCloseUs = 16'000;
   static constexpr int kCloseReads = 8;
