@@ -5,11 +5,6 @@ import { bitrateBps } from "./track-meter.ts";
 
 export type DeliveryReading = NonNullable<Plain<SessionStatus>["delivery"]>;
 
-/** Whether a reading is one: without feedback it is all zeros. */
-export function hasFeedback(reading: DeliveryReading | undefined): reading is DeliveryReading {
-  return reading !== undefined && (reading.bitrateBps > 0 || reading.lossRatio > 0);
-}
-
 /** Turns the totals of a client's transport-wide feedback into rates between one sample and the next. */
 export class DeliveryMeter {
   #reading: DeliveryReading | undefined;
@@ -24,9 +19,10 @@ export class DeliveryMeter {
     return this.#reading;
   }
 
-  /** Undefined while no feedback comes. */
+  /** Undefined while no feedback comes: then all of the reading is zero. */
   get lossRatio(): number | undefined {
-    return hasFeedback(this.#reading) ? this.#reading.lossRatio : undefined;
+    const { bitrateBps: arrivedBps = 0, lossRatio = 0 } = this.#reading ?? {};
+    return arrivedBps > 0 || lossRatio > 0 ? lossRatio : undefined;
   }
 
   take(sample: DeliverySample, nowMs: number): void {
